@@ -1,0 +1,176 @@
+"""The interface: what every connector promises. One instance per account and request; making one is cheap."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.manifest import Capabilities, Manifest
+from connectors.core.resources import (
+    ByteRange,
+    Download,
+    File,
+    Folder,
+    Identity,
+    OnConflict,
+    Page,
+    Part,
+    Quota,
+    RawId,
+    Ref,
+    Resource,
+    UploadSession,
+)
+
+if TYPE_CHECKING:
+    from connectors.core.bytesource import ByteSource
+
+
+class Connector(ABC):
+    """Talks to one account at one provider.
+
+    Every method raises ConnectorError and nothing else, `unavailable` or `timed_out` when the provider cannot be reached,
+    `grant_revoked` when the account must be reconnected. Cancelling is normal everywhere: what was open is closed.
+    """
+
+    manifest: ClassVar[Manifest]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do now; the manifest's unless the connector learned better."""
+        return self.manifest.capabilities
+
+    # ---- every connector has these
+
+    @abstractmethod
+    async def get_identity(self) -> Identity:
+        """Says who granted access.
+
+        - Makes at least one real call, so that wrong credentials are found: grant_revoked or permission_denied.
+        """
+
+    @abstractmethod
+    async def get(self, ref: Ref) -> Resource:
+        """Returns the file or folder as it is now.
+
+        - not_found when it is not there; wrong_type when something of the other kind is.
+        - The manifest's root is always found.
+        """
+
+    @abstractmethod
+    async def list_folder(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        """Returns one page of a folder's files and folders, in the provider's order.
+
+        - At most `limit` resources; following `next_cursor` until None sees every resource that was there throughout
+          exactly once, whatever is added or removed meanwhile.
+        - not_found for no such folder, wrong_type for a file, cursor_invalid for a cursor it did not give out.
+        """
+
+    @abstractmethod
+    def open_download(
+        self, file: RawId, *, byte_range: ByteRange | None = None, if_match: str | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """Opens a file's bytes; leaving the context closes the source at once, however much was read.
+
+        - The bytes are one version's from beginning to end, or the read fails.
+        - range_invalid (with `size_bytes`) for a range that touches no byte; a range past the end is cut.
+        - `if_match` is an etag from before: precondition_failed when the file's is another.
+        """
+
+    @abstractmethod
+    async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
+        """Stores a file and returns it.
+
+        - All or nothing: when this raises or is cancelled, nobody ever saw a part of it.
+        - A source that ends before its declared size, or after it, is source_failed and stores nothing.
+        - already_exists with FAIL; a folder of that name is in the way also with REPLACE.
+        - Not idempotent with RENAME.
+        """
+
+    @abstractmethod
+    async def replace(self, file: RawId, source: ByteSource) -> File:
+        """Replaces the bytes of an existing file; its raw id stays where the provider allows.
+
+        - All or nothing, as upload. not_found when the file is not there: nothing is created.
+        """
+
+    @abstractmethod
+    async def create_folder(self, parent: RawId, name: str) -> Folder:
+        """Creates a folder and returns it.
+
+        - already_exists, with `conflict` when known, if the name is taken by a folder or a file.
+        """
+
+    @abstractmethod
+    async def update(self, ref: Ref, *, name: str | None = None, parent: RawId | None = None) -> Resource:
+        """Renames, moves, or both at once; returns the resource, whose raw id may be new.
+
+        - already_exists if the name is taken there, nothing changed; the same place is not an error.
+        - invalid_target for a folder moved into itself or below.
+        """
+
+    @abstractmethod
+    async def delete(self, ref: Ref, *, is_recursive: bool = False, is_permanent: bool = False) -> None:
+        """Deletes a file, or a folder that is empty or whose content may go with it (`is_recursive`).
+
+        - not_found when it is not there; folder_not_empty.
+        - A repeat after a doubtful failure that finds nothing is done, not an error.
+        - Without `is_permanent` it goes to the provider's trash where there is one.
+        """
+
+    # ---- a connector has these if it declares them
+
+    async def get_by_path(self, path: str) -> Resource:
+        """Returns what stands at an absolute path like "/a/b.txt"; "/" is the root. not_found, invalid_name."""
+        self._refuse("get_by_path")
+
+    async def copy(
+        self, ref: Ref, *, parent: RawId, name: str | None = None, on_conflict: OnConflict = OnConflict.RENAME
+    ) -> Resource:
+        """Copies inside the account at the provider's side; folders with all they hold if `copy_folder` is declared.
+
+        - A folder copied into itself is invalid_target. Not idempotent with RENAME.
+        """
+        self._refuse("copy")
+
+    async def search(self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000) -> Page:
+        """Returns a page of resources whose name matches, anywhere below `folder` (the root if None).
+
+        - `is_partial` when a limit of the search ended it before everything was seen.
+        """
+        self._refuse("search")
+
+    async def get_quota(self) -> Quota:
+        """Says how much space there is."""
+        self._refuse("get_quota")
+
+    async def start_upload(
+        self, parent: RawId, name: str, *, size_bytes: int | None, on_conflict: OnConflict
+    ) -> UploadSession:
+        """Begins an upload in parts; nothing is visible until it is finished.
+
+        - All parts but the last have exactly the session's `part_size_bytes`.
+        """
+        self._refuse("start_upload")
+
+    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+        """Stores part `number` (from 1); the same number again replaces it. Other parts may be stored at the same time
+        if `upload_parts_parallel` is declared.
+        """
+        self._refuse("start_upload")
+
+    async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
+        """Makes the file of its parts, in order of number; no parts make an empty file.
+
+        - invalid_parts, and the session lives on, when the provider misses one.
+        """
+        self._refuse("start_upload")
+
+    async def abort_upload(self, session: UploadSession) -> None:
+        """Forgets the upload and frees what it held. Idempotent: an unknown session is no error."""
+        self._refuse("start_upload")
+
+    def _refuse(self, operation: str) -> NoReturn:
+        raise ConnectorError(ErrorKind.UNSUPPORTED, f"{self.manifest.title} does not offer {operation.replace('_', ' ')}")

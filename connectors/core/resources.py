@@ -1,0 +1,176 @@
+"""What connectors return and take: files, folders, pages, ranges, downloads. Values only; no input or output."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, NewType
+
+from msgspec import Struct
+
+RawId = NewType("RawId", str)
+"""The provider's own identifier of a file or folder; the path where a provider knows only paths."""
+
+Kind = Literal["file", "folder"]
+
+
+class Ref(Struct, frozen=True, gc=False):
+    """Names one file or folder at the provider."""
+
+    kind: Kind
+    raw_id: RawId
+
+
+class Parent(Struct, frozen=True, gc=False):
+    """The folder that holds a resource; `name` is None when the provider did not say."""
+
+    raw_id: RawId
+    name: str | None = None
+
+
+class File(Struct, frozen=True, gc=False, kw_only=True):
+    """A file as the provider knows it now. What the provider does not tell is None, never 0 or an empty text."""
+
+    raw_id: RawId
+    name: str
+    parent: Parent | None = None
+    ancestors: tuple[Parent, ...] | None = None  # nearest first, the root last
+    path: str | None = None
+    size_bytes: int | None = None
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    media_type: str | None = None
+    etag: str | None = None  # opaque, unquoted; changes whenever the bytes change
+    is_downloadable: bool = True
+    owner_id: str | None = None
+    creator_id: str | None = None
+    last_modifier_id: str | None = None
+    raw: dict[str, Any] | None = None  # the provider's object, when asked for
+
+    @property
+    def ref(self) -> Ref:
+        """How to name this file in the next call."""
+        return Ref("file", self.raw_id)
+
+
+class Folder(Struct, frozen=True, gc=False, kw_only=True):
+    """A folder as the provider knows it now."""
+
+    raw_id: RawId
+    name: str
+    parent: Parent | None = None
+    ancestors: tuple[Parent, ...] | None = None  # nearest first, the root last
+    path: str | None = None
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    can_create_folders: bool = True
+    can_upload_files: bool = True
+    owner_id: str | None = None
+    creator_id: str | None = None
+    last_modifier_id: str | None = None
+    raw: dict[str, Any] | None = None
+
+    @property
+    def ref(self) -> Ref:
+        """How to name this folder in the next call."""
+        return Ref("folder", self.raw_id)
+
+
+Resource = File | Folder
+
+
+class Page(Struct, frozen=True, gc=False):
+    """One reply of a listing. `next_cursor` None is the end; an empty page with a cursor is normal."""
+
+    resources: list[Resource]
+    next_cursor: str | None = None
+    is_partial: bool = False  # a bounded search stopped at its limit before it had seen everything
+
+
+class Identity(Struct, frozen=True, gc=False):
+    """Who granted access: `key` is stable and unique at the provider, `label` is what people recognise."""
+
+    key: str
+    label: str
+
+
+class Quota(Struct, frozen=True, gc=False):
+    """Space of the account in bytes; None where the provider does not say or sets no limit."""
+
+    total_bytes: int | None
+    used_bytes: int | None
+    remaining_bytes: int | None
+
+
+class OnConflict(StrEnum):
+    """What a write does when the name is taken."""
+
+    FAIL = "fail"  # already_exists, nothing changed
+    RENAME = "rename"  # stored under a free name like "a (1).txt"
+    REPLACE = "replace"  # the file's bytes are replaced at once; readers see old or new, never a mix
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A part of a file: bytes `start` to `end` inclusive; `end` None is to the end; `start` None is the last `end` bytes."""
+
+    start: int | None
+    end: int | None = None
+
+    def resolve(self, size_bytes: int) -> tuple[int, int] | None:
+        """First and last byte inside a file of that size; None when the range touches none of its bytes (RFC 9110 14.1.2)."""
+        if self.start is None:
+            length = min(self.end or 0, size_bytes)
+            return (size_bytes - length, size_bytes - 1) if length else None
+        if self.start >= size_bytes:
+            return None
+        return self.start, size_bytes - 1 if self.end is None else min(self.end, size_bytes - 1)
+
+    @property
+    def header(self) -> str:
+        """The value of a Range header."""
+        start = "" if self.start is None else self.start
+        end = "" if self.end is None else self.end
+        return f"bytes={start}-{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An open file: facts that came with its bytes, and the bytes. `content_range` is (first, last) when partial."""
+
+    chunks: AsyncIterator[bytes]
+    size_bytes: int | None  # of the whole file
+    content_range: tuple[int, int] | None = None
+    media_type: str | None = None
+    etag: str | None = None
+    modified_at: datetime | None = None
+    name: str | None = None
+
+    @property
+    def length_bytes(self) -> int | None:
+        """How many bytes `chunks` will give; None when unknown."""
+        if self.content_range is None:
+            return self.size_bytes
+        first, last = self.content_range
+        return last - first + 1
+
+
+class UploadSession(Struct, frozen=True, kw_only=True):
+    """A started upload in parts. `state` is the connector's own, JSON-able, and may hold what must stay secret."""
+
+    parent: RawId
+    name: str
+    on_conflict: OnConflict
+    part_size_bytes: int
+    size_bytes: int | None = None
+    state: dict[str, Any] = {}
+
+
+class Part(Struct, frozen=True):
+    """A stored part: `receipt` is what the provider wants to see again when the upload is finished."""
+
+    number: int  # from 1
+    size_bytes: int
+    receipt: str | None = None

@@ -1,0 +1,11 @@
+"""Which services there are: one line each. The only place that opens a provider's folder."""
+
+from __future__ import annotations
+
+from connectors.core.service import Options, Registry
+from connectors.local import service as local
+
+
+def build_registry(options: Options) -> Registry:
+    """All offered services, set up as the operator wants; ValueError says which setting is wrong."""
+    return Registry([local.build_service(options)])
