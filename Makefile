@@ -37,9 +37,9 @@ check: $(VENV)/.dev ## everything but the tests: format, lint, types, import con
 	$(BIN)/python -m tests.check
 
 fix: $(VENV)/.dev ## format, apply safe fixes, rewrite generated documentation
+	$(BIN)/python -m tests.check --write
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/python -m tests.check --write
 
 bench: $(VENV)/.dev ## measured ratios against named references (installs nginx if it is missing)
 	$(BIN)/python -m tests.benchmarks

@@ -1,0 +1,19 @@
+"""All tables. The only folder that migrations import."""
+
+from app.models.accounts import Account, BearerToken
+from app.models.applications import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
+from app.models.record import Base
+from app.models.uploads import UploadPart, UploadSession
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Application",
+    "Base",
+    "BearerToken",
+    "Developer",
+    "DeveloperToken",
+    "TrustedDomain",
+    "UploadPart",
+    "UploadSession",
+]

@@ -88,6 +88,22 @@ class ConnectorError(Exception):
         """True when the same call may succeed later without anybody doing anything."""
         return self.kind in TEMPORARY_KINDS and not self.is_persistent
 
+    def restated(self, kind: ErrorKind | None = None, message: str = "") -> ConnectorError:
+        """The same facts in a new error: as another kind, in other words, or to be raised in more than one task."""
+        error = ConnectorError(
+            kind or self.kind,
+            message or self.message,
+            retry_after_seconds=self.retry_after_seconds,
+            maybe_applied=self.maybe_applied,
+            status=self.status,
+            conflict=self.conflict,
+            size_bytes=self.size_bytes,
+        )
+        error.is_persistent = self.is_persistent
+        error.is_replay = self.is_replay
+        error.context = dict(self.context)
+        return error
+
     def __str__(self) -> str:
         where = " ".join(f"{name}={value}" for name, value in self.context.items())
         return f"{self.kind}: {self.message}" + (f" ({where})" if where else "")

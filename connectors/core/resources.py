@@ -47,6 +47,7 @@ class File(Struct, frozen=True, gc=False, kw_only=True):
     owner_id: str | None = None
     creator_id: str | None = None
     last_modifier_id: str | None = None
+    is_replacement: bool = False  # set by upload when there was a file of that name before
     raw: dict[str, Any] | None = None  # the provider's object, when asked for
 
     @property

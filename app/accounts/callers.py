@@ -1,0 +1,195 @@
+"""Who is asking, and which account they may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from app.accounts.repository import AccountRepository
+from app.applications.service import find_application_id_by_key, is_application_live
+from app.core.errors import ApiError, ErrorCode
+from app.core.http.credentials import read_credentials
+from app.core.http.reading import read_header_flag, read_json_header
+from app.core.state import State, get_state
+from app.core.tokens import hash_token
+from app.models import Account
+from connectors.core.connector import Connector
+from connectors.core.service import AccountContext, Service
+
+ACCOUNT_DIGITS_MAX = 16
+PICKER_SOURCES = ("file-picker/", "file-explorer/")
+HEADERS_NOT_FORWARDED = frozenset(
+    {"authorization", "host", "cookie", "connection", "content-length", "transfer-encoding"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An application by its API key, or, with `account_id`, one account by its bearer token."""
+
+    application_id: str
+    account_id: int | None = None
+    token_hash: str | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """What is remembered of an account between requests; its credentials stay sealed."""
+
+    id: int
+    application_id: str
+    service: str
+    identity_key: str
+    label: str
+    sealed_credentials: str
+    is_active: bool
+    is_enabled: bool
+    is_admin: bool
+    is_verified: bool
+    scope: str
+    custom_properties: dict[str, Any]
+    token_expires_at: datetime | None
+    refresh_token_expires_at: datetime | None
+    created_at: datetime
+    modified_at: datetime
+
+
+_FIELDS = tuple(AccountRow.__dataclass_fields__)
+
+
+def build_row(account: Account) -> AccountRow:
+    """The row as a value that needs no session."""
+    return AccountRow(**{field: getattr(account, field) for field in _FIELDS})
+
+
+async def authenticate(request: Request) -> Caller:
+    """Who sent this; ApiError 401 for a missing or wrong key or token, 403 where the picker needs it (contract D1)."""
+    state = get_state(request)
+    credentials = read_credentials(request)
+    if credentials.scheme == "apikey":
+        application_id = await find_application_id_by_key(state, credentials.secret)
+        if application_id is None:
+            raise ApiError(ErrorCode.UNAUTHORIZED, "The API key is wrong or revoked.")
+        return Caller(application_id)
+    caller = await find_token_caller(state, credentials.secret) if credentials.scheme == "bearer" else None
+    if caller is not None:
+        return caller
+    source = request.headers.get("x-kloudless-source", "")
+    if source.startswith(PICKER_SOURCES) and "active" in request.query_params:
+        raise ApiError(ErrorCode.FORBIDDEN, "The token is wrong or revoked.")
+    raise ApiError(ErrorCode.UNAUTHORIZED, "The token is wrong or revoked.")
+
+
+async def find_token_caller(state: State, token: str) -> Caller | None:
+    """Whose bearer token this is; None for a wrong one, or one of a dead account or application."""
+    token_hash = hash_token(token)
+
+    async def load() -> Caller | None:
+        async with state.db.reading() as session:
+            found = await AccountRepository(session).find_token(token_hash)
+        if found is None:
+            return None
+        row, account = found
+        return Caller(account.application_id, account.id, token_hash, row.scope)
+
+    caller = await state.cache.get(f"token:{token_hash}", load)
+    if caller is None or not await is_application_live(state, caller.application_id):
+        return None
+    return caller
+
+
+async def load_row(state: State, account_id: int) -> AccountRow | None:
+    """The account's row, remembered for a few seconds."""
+
+    async def load() -> AccountRow | None:
+        async with state.db.reading() as session:
+            account = await AccountRepository(session).find(account_id)
+        return None if account is None else build_row(account)
+
+    return await state.cache.get(f"account:{account_id}", load)
+
+
+async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountRow]:
+    """The caller and the account it names in the path: digits, or `me` for the token's own. ApiError 401, 403, 404."""
+    caller = await authenticate(request)
+    if account_id == "me":
+        if caller.account_id is None:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, "'me' needs a bearer token; with an API key name the account.")
+        number = caller.account_id
+    elif "," in account_id:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, "Several accounts at once are not supported here; name one.")
+    elif account_id.isascii() and account_id.isdigit() and len(account_id) <= ACCOUNT_DIGITS_MAX:
+        number = int(account_id)
+    else:
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    if caller.account_id is not None and caller.account_id != number:
+        raise ApiError(ErrorCode.FORBIDDEN, "The token belongs to another account.")
+    row = await load_row(get_state(request), number)
+    if row is None or row.application_id != caller.application_id:
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    return caller, row
+
+
+def find_service(state: State, name: str) -> Service:
+    """The connector's declaration; ApiError 501 when this server does not offer the service (any more)."""
+    service = state.registry.find(name)
+    if service is None:
+        raise ApiError(ErrorCode.NOT_IMPLEMENTED, f"This server does not offer the service {name!r}.")
+    return service
+
+
+def open_connector(request: Request, row: AccountRow) -> Connector:
+    """The account's connector, made as this request's headers want. ApiError 403 for a switched-off account."""
+    if not row.is_active or not row.is_enabled:
+        raise ApiError(ErrorCode.FORBIDDEN, "The account is switched off; set `active` and `enabled` to use it.")
+    if "x-kloudless-as-user" in request.headers and not row.is_admin:
+        raise ApiError(
+            ErrorCode.FORBIDDEN, "X-Kloudless-As-User needs an account that was connected by an administrator."
+        )
+    forwarded = read_json_header(request, "x-kloudless-raw-headers") or {}
+    if not all(isinstance(value, str) for value in forwarded.values()):
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, "X-Kloudless-Raw-Headers must map names to texts.")
+    return build_connector(
+        get_state(request),
+        row,
+        include_raw=read_header_flag(request, "x-kloudless-raw-data"),
+        extra_headers={name: value for name, value in forwarded.items() if name.lower() not in HEADERS_NOT_FORWARDED},
+    )
+
+
+def build_connector(
+    state: State, row: AccountRow, *, include_raw: bool = False, extra_headers: dict[str, str] | None = None
+) -> Connector:
+    """The account's connector with its credentials opened."""
+    find_service(state, row.service)
+    return state.registry.open(
+        row.service,
+        AccountContext(
+            account_key=f"account:{row.id}",
+            application_id=row.application_id,
+            credentials=open_credentials(state, row),
+            runtime=state.runtime,
+            include_raw=include_raw,
+            extra_headers=extra_headers or {},
+        ),
+    )
+
+
+def seal_credentials(state: State, credentials: dict[str, str], *, application_id: str, service: str) -> str:
+    """Credentials as they are stored; they open only for the same application and service."""
+    return state.keys.seal(msgspec.json.encode(credentials), purpose=_purpose(application_id, service))
+
+
+def open_credentials(state: State, row: AccountRow) -> dict[str, str]:
+    """Credentials as the connector needs them."""
+    plain = state.keys.open(row.sealed_credentials, purpose=_purpose(row.application_id, row.service))
+    return msgspec.json.decode(plain, type=dict[str, str])
+
+
+def _purpose(application_id: str, service: str) -> str:
+    return f"credentials:{application_id}:{service}"

@@ -1,0 +1,101 @@
+"""All queries on accounts and bearer tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from app.core.db import AnySession, WriteSession
+from app.models import Account, BearerToken
+
+
+class AccountRepository:
+    """Reads and writes within one session. Dead accounts are found only by `find_by_identity`."""
+
+    def __init__(self, session: AnySession) -> None:
+        self._session = session
+
+    @property
+    def _writer(self) -> WriteSession:
+        if not isinstance(self._session, WriteSession):
+            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
+        return self._session
+
+    async def find(self, account_id: int, *, application_id: str | None = None) -> Account | None:
+        query = select(Account).where(Account.id == account_id, Account.deleted_at.is_(None))
+        if application_id is not None:
+            query = query.where(Account.application_id == application_id)
+        return await self._session.scalar(query)
+
+    async def find_by_identity(self, application_id: str, service: str, identity_key: str) -> Account | None:
+        return await self._session.scalar(
+            select(Account).where(
+                Account.application_id == application_id,
+                Account.service == service,
+                Account.identity_key == identity_key,
+            )
+        )
+
+    async def find_token(self, token_hash: str) -> tuple[BearerToken, Account] | None:
+        row = (
+            await self._session.execute(
+                select(BearerToken, Account)
+                .join(Account, Account.id == BearerToken.account_id)
+                .where(BearerToken.token_hash == token_hash, Account.deleted_at.is_(None))
+            )
+        ).first()
+        return None if row is None else (row[0], row[1])
+
+    async def list_page(
+        self,
+        *,
+        application_id: str | None,
+        is_active: bool | None = None,
+        is_enabled: bool | None = None,
+        is_admin: bool | None = None,
+        search: str | None = None,
+        offset: int,
+        limit: int,
+    ) -> tuple[list[Account], int]:
+        query = select(Account).where(Account.deleted_at.is_(None))
+        if application_id is not None:
+            query = query.where(Account.application_id == application_id)
+        for column, value in (
+            (Account.is_active, is_active),
+            (Account.is_enabled, is_enabled),
+            (Account.is_admin, is_admin),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if search:
+            query = query.where(func.lower(Account.label).contains(search.lower(), autoescape=True))
+        total = await self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        return list(await self._session.scalars(query.order_by(Account.id).offset(offset).limit(limit))), total
+
+    async def add(self, account: Account) -> None:
+        self._writer.add(account)
+        await self._writer.flush()
+
+    def add_token(self, token: BearerToken) -> None:
+        self._writer.add(token)
+
+    async def delete_tokens(self, account_id: int) -> list[str]:
+        """Deletes all tokens of an account; returns their hashes."""
+        query = delete(BearerToken).where(BearerToken.account_id == account_id).returning(BearerToken.token_hash)
+        return list(await self._writer.scalars(query))
+
+    async def delete_token(self, token_hash: str) -> bool:
+        query = delete(BearerToken).where(BearerToken.token_hash == token_hash).returning(BearerToken.id)
+        return await self._writer.scalar(query) is not None
+
+    async def mark_deleted(self, account: Account, *, at: datetime) -> list[str]:
+        """Purges the account's secrets and tokens; returns the hashes of the tokens."""
+        account.deleted_at = at
+        account.sealed_credentials = None
+        account.custom_properties = {}
+        return await self.delete_tokens(account.id)
+
+    async def list_sealed(self, *, after_id: int, limit: int) -> list[Account]:
+        query = select(Account).where(Account.id > after_id, Account.sealed_credentials.is_not(None))
+        return list(await self._session.scalars(query.order_by(Account.id).limit(limit).with_for_update()))

@@ -1,0 +1,266 @@
+"""The rules for accounts: importing, changing, deleting, and the tokens that open them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from app.accounts.callers import (
+    AccountRow,
+    build_connector,
+    build_row,
+    find_service,
+    open_credentials,
+    seal_credentials,
+)
+from app.accounts.repository import AccountRepository
+from app.accounts.schemas import AccountImport, AccountUpdate
+from app.core.clock import now
+from app.core.db import WriteSession
+from app.core.errors import ApiError, ErrorCode
+from app.core.state import State
+from app.core.tokens import generate_token, hash_token
+from app.models import Account, BearerToken
+from connectors.core.manifest import Manifest
+from connectors.core.resources import Identity
+
+OAUTH_FIELDS = ("token_secret", "refresh_token")
+DEFAULT_PERMISSION = "default"
+
+
+def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, str]:
+    """The credential fields that a body holds, under the manifest's names; `token` fills the manifest's token field."""
+    given = dict(update.model_extra or {})
+    if update.token is not None and manifest.auth.token_field is not None:
+        given.setdefault(manifest.auth.token_field, update.token)
+    credentials: dict[str, str] = {}
+    for field in manifest.auth.fields:
+        value = given.get(field.name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} must be a text.")
+        credentials[field.name] = value
+    for name in OAUTH_FIELDS:
+        value = getattr(update, name)
+        if value is not None:
+            credentials[name] = value
+    return credentials
+
+
+def check_credentials(manifest: Manifest, credentials: dict[str, str]) -> None:
+    """ApiError 400 that names the first required field that is missing."""
+    for field in manifest.auth.fields:
+        if field.is_required and not credentials.get(field.name):
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is required: {field.help}")
+
+
+async def try_credentials(state: State, *, application_id: str, service: str, credentials: dict[str, str]) -> Identity:
+    """Makes a first call with credentials that are not stored yet; ConnectorError says what is wrong with them."""
+    moment = datetime.fromtimestamp(0, UTC)
+    row = AccountRow(
+        id=0,
+        application_id=application_id,
+        service=service,
+        identity_key="",
+        label="",
+        sealed_credentials=seal_credentials(state, credentials, application_id=application_id, service=service),
+        is_active=True,
+        is_enabled=True,
+        is_admin=False,
+        is_verified=False,
+        scope="",
+        custom_properties={},
+        token_expires_at=None,
+        refresh_token_expires_at=None,
+        created_at=moment,
+        modified_at=moment,
+    )
+    return await build_connector(state, row).get_identity()
+
+
+async def connect_account(
+    state: State,
+    *,
+    application_id: str,
+    service: str,
+    credentials: dict[str, str],
+    label: str | None = None,
+    is_verified: bool = True,
+    update: AccountUpdate | None = None,
+) -> tuple[AccountRow, bool]:
+    """Tries the credentials and saves the account; the same identity again revives it under its id.
+
+    Returns the row and whether it is new. With `is_verified` False nothing is tried: the account is marked so until
+    its first good call. No transaction is open while the provider is asked.
+    """
+    manifest = find_service(state, service).manifest
+    check_credentials(manifest, credentials)
+    if is_verified:
+        identity = await try_credentials(state, application_id=application_id, service=service, credentials=credentials)
+    else:
+        identity = Identity(key=f"unverified:{hash_token(repr(sorted(credentials.items())))}", label=label or service)
+    async with state.db.writing() as session:
+        repository = AccountRepository(session)
+        account = await repository.find_by_identity(application_id, service, identity.key)
+        is_new = account is None or account.deleted_at is not None
+        moment = now()
+        if account is None:
+            account = Account(
+                application_id=application_id,
+                service=service,
+                identity_key=identity.key,
+                is_admin=False,
+                custom_properties={},
+                created_at=moment,
+            )
+        account.label = label or identity.label
+        account.sealed_credentials = seal_credentials(
+            state, credentials, application_id=application_id, service=service
+        )
+        account.is_active = account.is_enabled = True
+        account.is_verified = is_verified
+        account.scope = f"{service}:normal.storage.{DEFAULT_PERMISSION}:kloudless"
+        account.modified_at = moment
+        account.deleted_at = None
+        if update is not None:
+            apply_update(account, update)
+        await repository.add(account)
+        session.note_change(f"account:{account.id}")
+        row = build_row(account)
+    return row, is_new
+
+
+def apply_update(account: Account, update: AccountUpdate) -> None:
+    """Changes the plain fields that were given."""
+    if update.account is not None:
+        account.label = update.account
+    if update.active is not None:
+        account.is_active = update.active
+    if update.enabled is not None:
+        account.is_enabled = update.enabled
+    if update.custom_properties is not None:
+        account.custom_properties = update.custom_properties
+    if "token_expiry" in update.model_fields_set:
+        account.token_expires_at = update.token_expiry
+    if "refresh_token_expiry" in update.model_fields_set:
+        account.refresh_token_expires_at = update.refresh_token_expiry
+
+
+async def import_account(
+    state: State, *, application_id: str, body: AccountImport, is_validated: bool
+) -> tuple[AccountRow, bool]:
+    """Connects an account from the credentials in a request; 403 for services only an operator may add."""
+    service = state.registry.find(body.service)
+    if service is None:
+        offered = ", ".join(sorted(entry.manifest.service for entry in state.registry))
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{body.service!r} is not offered here; offered: {offered}.")
+    if service.manifest.added_by_operator_only:
+        raise ApiError(
+            ErrorCode.FORBIDDEN,
+            f"Accounts of {body.service!r} are added by the operator: kloudless account add {body.service} --help",
+        )
+    return await connect_account(
+        state,
+        application_id=application_id,
+        service=body.service,
+        credentials=collect_credentials(service.manifest, body),
+        label=body.account,
+        is_verified=is_validated,
+        update=body,
+    )
+
+
+async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) -> AccountRow:
+    """Changes what was given; changed credentials are tried first and must belong to the same identity."""
+    if body.service is not None and body.service != row.service:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, "The service of an account cannot be changed; import a new one.")
+    manifest = find_service(state, row.service).manifest
+    current = open_credentials(state, row)
+    credentials = {**current, **collect_credentials(manifest, body)}
+    identity: Identity | None = None
+    if credentials != current:
+        if manifest.added_by_operator_only:
+            raise ApiError(ErrorCode.FORBIDDEN, "The credentials of this account are the operator's to change.")
+        check_credentials(manifest, credentials)
+        identity = await try_credentials(
+            state, application_id=row.application_id, service=row.service, credentials=credentials
+        )
+        if row.is_verified and identity.key != row.identity_key:
+            raise ApiError(
+                ErrorCode.INVALID_PARAMETERS, "These credentials belong to another user; import them instead."
+            )
+    async with state.db.writing() as session:
+        account = await get_account(session, row.id)
+        apply_update(account, body)
+        if identity is not None:
+            account.sealed_credentials = seal_credentials(
+                state, credentials, application_id=row.application_id, service=row.service
+            )
+            account.is_verified = True
+        account.modified_at = now()
+        session.note_change(f"account:{row.id}")
+        return build_row(account)
+
+
+async def get_account(session: WriteSession, account_id: int) -> Account:
+    """The live account; ApiError 404."""
+    account = await AccountRepository(session).find(account_id)
+    if account is None:
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    return account
+
+
+async def mark_verified(state: State, row: AccountRow) -> None:
+    """Notes the first good call of an account that was imported untried."""
+    async with state.db.writing() as session:
+        (await get_account(session, row.id)).is_verified = True
+        session.note_change(f"account:{row.id}")
+
+
+async def delete_account(state: State, *, account_id: int) -> None:
+    """Disconnects: secrets are purged and tokens die now; the id is never given to another account."""
+    async with state.db.writing() as session:
+        account = await get_account(session, account_id)
+        for token_hash in await AccountRepository(session).mark_deleted(account, at=now()):
+            session.note_change(f"token:{token_hash}")
+        session.note_change(f"account:{account_id}")
+
+
+async def create_token(state: State, *, row: AccountRow, scope: str | None = None) -> tuple[str, str]:
+    """A new bearer token and its scope; the token is shown this once."""
+    token = generate_token()
+    granted = scope or row.scope
+    async with state.db.writing() as session:
+        await get_account(session, row.id)
+        AccountRepository(session).add_token(
+            BearerToken(account_id=row.id, token_hash=hash_token(token), scope=granted, created_at=now())
+        )
+    return token, granted
+
+
+async def revoke_token(state: State, *, token_hash: str) -> None:
+    """Ends one bearer token at once, in all processes; one that is gone is no error."""
+    async with state.db.writing() as session:
+        await AccountRepository(session).delete_token(token_hash)
+        session.note_change(f"token:{token_hash}")
+
+
+async def reseal_credentials(state: State, *, batch_count: int = 200) -> int:
+    """Seals all stored credentials with the newest key; returns how many were sealed anew. Safe to repeat."""
+    after_id, resealed_count = 0, 0
+    while True:
+        async with state.db.writing() as session:
+            accounts = await AccountRepository(session).list_sealed(after_id=after_id, limit=batch_count)
+            for account in accounts:
+                if account.sealed_credentials and not state.keys.is_current(account.sealed_credentials):
+                    account.sealed_credentials = seal_credentials(
+                        state,
+                        open_credentials(state, build_row(account)),
+                        application_id=account.application_id,
+                        service=account.service,
+                    )
+                    session.note_change(f"account:{account.id}")
+                    resealed_count += 1
+        if not accounts:
+            return resealed_count
+        after_id = accounts[-1].id

@@ -1,0 +1,98 @@
+"""All queries on developers, applications and their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from app.core.db import AnySession, WriteSession
+from app.models import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
+
+
+class ApplicationRepository:
+    """Reads and writes within one session. Deleted applications are never found."""
+
+    def __init__(self, session: AnySession) -> None:
+        self._session = session
+
+    @property
+    def _writer(self) -> WriteSession:
+        if not isinstance(self._session, WriteSession):
+            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
+        return self._session
+
+    async def find_developer_id_by_token(self, token_hash: str) -> int | None:
+        return await self._session.scalar(
+            select(DeveloperToken.developer_id).where(
+                DeveloperToken.token_hash == token_hash, DeveloperToken.revoked_at.is_(None)
+            )
+        )
+
+    async def find_application_id_by_key(self, key_hash: str) -> str | None:
+        return await self._session.scalar(
+            select(ApiKey.application_id)
+            .join(Application, Application.id == ApiKey.application_id)
+            .where(ApiKey.key_hash == key_hash, Application.deleted_at.is_(None), Application.is_active)
+        )
+
+    async def find(self, application_id: str, *, developer_id: int | None = None) -> Application | None:
+        query = select(Application).where(Application.id == application_id, Application.deleted_at.is_(None))
+        if developer_id is not None:
+            query = query.where(Application.developer_id == developer_id)
+        return await self._session.scalar(query)
+
+    async def list_page(
+        self, *, developer_id: int | None, is_active: bool | None, offset: int, limit: int
+    ) -> tuple[list[Application], int]:
+        query = select(Application).where(Application.deleted_at.is_(None))
+        if developer_id is not None:
+            query = query.where(Application.developer_id == developer_id)
+        if is_active is not None:
+            query = query.where(Application.is_active == is_active)
+        total = await self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = await self._session.scalars(
+            query.order_by(Application.created_at, Application.id).offset(offset).limit(limit)
+        )
+        return list(rows), total
+
+    async def add_developer(self, developer: Developer) -> int:
+        self._writer.add(developer)
+        await self._writer.flush()
+        return developer.id
+
+    def add(self, row: Application | ApiKey | DeveloperToken | TrustedDomain) -> None:
+        self._writer.add(row)
+
+    async def list_keys(self, application_id: str, *, offset: int = 0, limit: int = 1000) -> tuple[list[ApiKey], int]:
+        query = select(ApiKey).where(ApiKey.application_id == application_id)
+        total = await self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        return list(await self._session.scalars(query.order_by(ApiKey.id).offset(offset).limit(limit))), total
+
+    async def delete_keys(self, application_id: str, key_hash: str | None = None) -> list[str]:
+        """Deletes one key or all; returns the hashes of those that were there."""
+        query = delete(ApiKey).where(ApiKey.application_id == application_id)
+        if key_hash is not None:
+            query = query.where(ApiKey.key_hash == key_hash)
+        return list(await self._writer.scalars(query.returning(ApiKey.key_hash)))
+
+    async def list_sealed_keys(self, *, after_id: int, limit: int) -> list[ApiKey]:
+        return list(
+            await self._session.scalars(
+                select(ApiKey).where(ApiKey.id > after_id).order_by(ApiKey.id).limit(limit).with_for_update()
+            )
+        )
+
+    async def list_trusted_hosts(self, application_id: str) -> list[str]:
+        return list(
+            await self._session.scalars(
+                select(TrustedDomain.host)
+                .where(TrustedDomain.application_id == application_id)
+                .order_by(TrustedDomain.host)
+            )
+        )
+
+    async def mark_deleted(self, application: Application, *, at: datetime) -> list[str]:
+        """Hides the application for ever and deletes its keys; returns their hashes."""
+        application.deleted_at = at
+        return await self.delete_keys(application.id)

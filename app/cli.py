@@ -1,0 +1,358 @@
+"""The command line: serving, migrating, and everything an operator does to developers, applications and accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app.accounts import service as accounts
+from app.accounts.callers import AccountRow, build_connector, build_row
+from app.accounts.repository import AccountRepository
+from app.applications import service as applications
+from app.applications.repository import ApplicationRepository
+from app.applications.schemas import ApplicationCreate
+from app.core.errors import ApiError
+from app.core.keys import KeysError
+from app.core.logging import set_up_logging
+from app.core.migrating import get_head, migrate, read_revision
+from app.core.settings import Settings
+from app.core.state import State, build_registry_from, build_state
+from app.demo import describe_demo, prepare_demo
+from app.main import build_app
+from app.server import StartError, build_server, only_server, open_socket
+from app.uploads import service as uploads
+from connectors.core.errors import ConnectorError
+from connectors.core.manifest import Field
+from connectors.core.service import Service
+
+ResultT = TypeVar("ResultT")
+LIST_MAX = 1000
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+AppOption = Annotated[str, typer.Option("--app", help="The application's id.")]
+
+cli = typer.Typer(
+    name="kloudless",
+    help="One REST API for every file storage. Settings come from the environment; the README lists them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+developer_cli = typer.Typer(help="Developers, who manage applications through the Meta API.", no_args_is_help=True)
+app_cli = typer.Typer(help="Applications, which the API's clients belong to.", no_args_is_help=True)
+key_cli = typer.Typer(help="API keys of an application.", no_args_is_help=True)
+account_cli = typer.Typer(help="Connected storage accounts.", no_args_is_help=True)
+account_add_cli = typer.Typer(help="Connect an account; one command a service.", no_args_is_help=True)
+keys_cli = typer.Typer(help="The server's own keys.", no_args_is_help=True)
+cli.add_typer(developer_cli, name="developer")
+cli.add_typer(app_cli, name="app")
+cli.add_typer(key_cli, name="key")
+cli.add_typer(account_cli, name="account")
+account_cli.add_typer(account_add_cli, name="add")
+cli.add_typer(keys_cli, name="keys")
+
+
+def main() -> None:
+    """Runs the command line; what an operator can mend is one plain line and exit code 1."""
+    try:
+        settings = Settings()
+        set_up_logging(level=settings.log_level, log_format=settings.log_format)
+        for service in build_registry_from(settings):
+            _add_account_command(service)
+        cli()
+    except ValidationError as error:
+        for detail in error.errors():
+            print(f"kloudless: setting {'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
+        sys.exit(1)
+    except (StartError, KeysError, ValueError, OSError) as error:
+        print(f"kloudless: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ApiError as error:
+        print(f"kloudless: {error.message}", file=sys.stderr)
+        sys.exit(1)
+    except ConnectorError as error:
+        print(f"kloudless: the storage says: {error.message}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _run(operation: Callable[[State], Awaitable[ResultT]]) -> ResultT:
+    """Runs one operation on a state that is closed afterwards."""
+
+    async def run() -> ResultT:
+        state = build_state(settings)
+        try:
+            return await operation(state)
+        finally:
+            await state.aclose()
+
+    settings = Settings()
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        migrate(settings.database_url_text)
+    return asyncio.run(run())
+
+
+def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        print("None.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _show_one(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(row, indent=2, ensure_ascii=False))
+        return
+    for name, value in row.items():
+        print(f"{name}: {value}")
+
+
+@cli.command()
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="Make a demo application with a ready account first.")] = False,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM; an embedded database is migrated first."""
+    settings = Settings()
+    with only_server(settings):
+        if settings.is_embedded:
+            migrate(settings.database_url_text)
+        elif (revision := read_revision(settings.database_url_text)) != get_head():
+            raise StartError(f"The database is at revision {revision}, not {get_head()}; run: kloudless migrate")
+        listener = open_socket(settings)
+        greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
+        if demo:
+            greeting = describe_demo(settings, _run(prepare_demo))
+        server = build_server(build_app(settings), settings)
+        print(greeting, flush=True)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            print("Stopped.", flush=True)
+
+
+@cli.command(name="migrate")
+def run_migrations() -> None:
+    """Bring the database to the newest form; safe to repeat."""
+    settings = Settings()
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database_url_text)
+    print(f"The database is at revision {get_head()}.")
+
+
+@developer_cli.command("create")
+def create_developer(
+    name: Annotated[str, typer.Option(help="Shown to people.")] = "Developer", as_json: Json = False
+) -> None:
+    """Create a developer and print its Meta token, this once."""
+
+    async def operation(state: State) -> dict[str, Any]:
+        async with state.db.writing() as session:
+            developer_id, token = await applications.create_developer(session, name=name)
+        return {"id": developer_id, "name": name, "token": token}
+
+    _show_one(_run(operation), as_json=as_json)
+
+
+@app_cli.command("create")
+def create_app(
+    name: Annotated[str, typer.Option(help="Shown to people.")],
+    developer: Annotated[int, typer.Option(help="The developer's number, from `developer create`.")],
+    as_json: Json = False,
+) -> None:
+    """Create an application and print its first API key."""
+
+    async def operation(state: State) -> dict[str, Any]:
+        async with state.db.writing() as session:
+            application, key = await applications.create_application(
+                state, session, developer_id=developer, create=ApplicationCreate(name=name)
+            )
+        return {"id": application.id, "name": application.name, "api_key": key}
+
+    _show_one(_run(operation), as_json=as_json)
+
+
+@app_cli.command("list")
+def list_apps(as_json: Json = False) -> None:
+    """List all applications."""
+
+    async def operation(state: State) -> list[dict[str, Any]]:
+        async with state.db.reading() as session:
+            rows, _ = await ApplicationRepository(session).list_page(
+                developer_id=None, is_active=None, offset=0, limit=LIST_MAX
+            )
+        return [
+            {"id": row.id, "name": row.name, "developer": row.developer_id, "active": row.is_active} for row in rows
+        ]
+
+    _show(_run(operation), as_json=as_json)
+
+
+@key_cli.command("create")
+def create_key(app: AppOption, as_json: Json = False) -> None:
+    """Create a further API key."""
+
+    async def operation(state: State) -> dict[str, Any]:
+        _, key = await applications.create_key(state, developer_id=None, application_id=app)
+        return {"app": app, "key": key}
+
+    _show_one(_run(operation), as_json=as_json)
+
+
+@key_cli.command("list")
+def list_keys(app: AppOption, as_json: Json = False) -> None:
+    """List an application's API keys, oldest first."""
+
+    async def operation(state: State) -> list[dict[str, Any]]:
+        rows, _ = await applications.list_keys(state, developer_id=None, application_id=app)
+        return [{"key": key, "created": row.created_at.isoformat()} for row, key in rows]
+
+    _show(_run(operation), as_json=as_json)
+
+
+@key_cli.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(help="The key to revoke.")], app: AppOption) -> None:
+    """Revoke an API key; servers stop accepting it within seconds."""
+
+    async def operation(state: State) -> None:
+        await applications.delete_key(state, developer_id=None, application_id=app, key=key)
+
+    _run(operation)
+    print("Revoked.")
+
+
+@account_cli.command("list")
+def list_accounts(
+    app: Annotated[str | None, typer.Option("--app", help="Only this application's.")] = None, as_json: Json = False
+) -> None:
+    """List connected accounts."""
+
+    async def operation(state: State) -> list[dict[str, Any]]:
+        async with state.db.reading() as session:
+            rows, _ = await AccountRepository(session).list_page(application_id=app, offset=0, limit=LIST_MAX)
+        return [
+            {
+                "id": row.id,
+                "service": row.service,
+                "account": row.label,
+                "app": row.application_id,
+                "active": row.is_active,
+            }
+            for row in rows
+        ]
+
+    _show(_run(operation), as_json=as_json)
+
+
+async def _load_account(state: State, account_id: int) -> AccountRow:
+    async with state.db.writing() as session:
+        return build_row(await accounts.get_account(session, account_id))
+
+
+@account_cli.command("check")
+def check_account(
+    account_id: Annotated[int, typer.Argument(help="The account's number.")], as_json: Json = False
+) -> None:
+    """Ask the account's storage who it belongs to; says what is wrong if that fails."""
+
+    async def operation(state: State) -> dict[str, Any]:
+        row = await _load_account(state, account_id)
+        identity = await build_connector(state, row).get_identity()
+        return {"id": row.id, "service": row.service, "identity": identity.label, "status": "ok"}
+
+    _show_one(_run(operation), as_json=as_json)
+
+
+@account_cli.command("remove")
+def remove_account(account_id: Annotated[int, typer.Argument(help="The account's number.")]) -> None:
+    """Disconnect an account: its secrets are purged and its tokens end. Its files stay where they are."""
+
+    async def operation(state: State) -> None:
+        await accounts.delete_account(state, account_id=account_id)
+
+    _run(operation)
+    print("Removed.")
+
+
+def _add_account_command(service: Service) -> None:
+    """One `account add` command with the manifest's fields as options."""
+    manifest = service.manifest
+
+    def add(**given: Any) -> None:
+        app, label, as_json = given.pop("app"), given.pop("label"), given.pop("as_json")
+        credentials = {name: value for name, value in given.items() if value}
+
+        async def operation(state: State) -> dict[str, Any]:
+            async with state.db.reading() as session:
+                await applications.get_application(ApplicationRepository(session), app, None)
+            row, is_new = await accounts.connect_account(
+                state, application_id=app, service=manifest.service, credentials=credentials, label=label
+            )
+            token, _ = await accounts.create_token(state, row=row)
+            status = "connected" if is_new else "connected again"
+            return {"id": row.id, "account": row.label, "status": status, "bearer_token": token}
+
+        _show_one(_run(operation), as_json=as_json)
+
+    label_option = Annotated[str | None, typer.Option("--label", help="Name to show; the storage's own if left out.")]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("app", kind, annotation=AppOption),
+        *(_build_parameter(field) for field in manifest.auth.fields),
+        inspect.Parameter("label", kind, annotation=label_option, default=None),
+        inspect.Parameter("as_json", kind, annotation=Json, default=False),
+    ]
+    add.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions may carry one
+    add.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    add.__doc__ = f"Connect an account of {manifest.title}; it is tried before it is saved."
+    account_add_cli.command(manifest.service)(add)
+
+
+def _build_parameter(field: Field) -> inspect.Parameter:
+    flag = "--" + field.name.replace("_", "-")
+    text = field.help + (f" Example: {field.example}" if field.example else "")
+    variable = f"KLOUDLESS_ADD_{field.name.upper()}"
+    option = typer.Option(flag, help=text, envvar=variable if field.is_secret else None, prompt=False)
+    annotation = Annotated[str, option] if field.is_required else Annotated[str | None, option]
+    default = inspect.Parameter.empty if field.is_required else None
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+@keys_cli.command("rotate")
+def rotate_keys(
+    forget_old: Annotated[
+        bool,
+        typer.Option("--forget-old", help="Delete the older sealing keys afterwards; older backups then do not open."),
+    ] = False,
+) -> None:
+    """Make a new sealing key and seal every stored secret with it. Ids stay; a running server needs no restart."""
+
+    async def operation(state: State) -> int:
+        rotated = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": state.keys.rotated()})
+        resealed_count = await applications.reseal_keys(rotated)
+        resealed_count += await accounts.reseal_credentials(rotated)
+        resealed_count += await uploads.reseal_states(rotated)
+        keys = rotated.keys.pruned() if forget_old else rotated.keys
+        if state.settings.keys is not None:
+            print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)
+            print(keys.to_text())
+        return resealed_count
+
+    print(f"Sealed {_run(operation)} secrets anew.", file=sys.stderr)

@@ -1,0 +1,193 @@
+"""Engines and sessions. Reading and writing are two types; nobody commits but `Database.writing`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import DateTime, MetaData, event, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+from app.core.errors import ApiError, ErrorCode
+
+NOTIFY_CHANNEL = "kloudless_changes"
+READ_CONNECTIONS_MAX = 10
+WRITE_CONNECTIONS_MAX = 10
+RETRY_AFTER_SECONDS = 2
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on both databases; SQLite forgets the zone, so it is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is not None and value.tzinfo is None:
+            raise AssertionError("a naive time reached the database")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class ReadSession(AsyncSession):
+    """May only look; the database refuses writes."""
+
+
+class WriteSession(AsyncSession):
+    """One transaction that is committed when its block ends well."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.changed: set[str] = set()
+
+    def note_change(self, name: str) -> None:
+        """Says that what caches hold under `name` is stale once this is committed, in this process and all others."""
+        self.changed.add(name)
+
+
+AnySession = ReadSession | WriteSession
+
+
+class Database:
+    """The two engines and what is told about changes."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_url: str | None = None,
+        seconds_max: float = 10.0,
+        on_change: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._on_change = on_change
+        if self.is_sqlite:
+            self._write_engine = _create_sqlite_engine(url, is_reader=False, seconds_max=seconds_max)
+            self._read_engine = _create_sqlite_engine(url, is_reader=True, seconds_max=seconds_max)
+        else:
+            self._write_engine = _create_server_engine(url, WRITE_CONNECTIONS_MAX, seconds_max=seconds_max)
+            self._read_engine = _create_server_engine(
+                read_url or url, READ_CONNECTIONS_MAX, seconds_max=seconds_max
+            ).execution_options(postgresql_readonly=True)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[ReadSession]:
+        """A session that may only look. ApiError 503 when the database cannot be reached."""
+        with _reachable():
+            async with ReadSession(self._read_engine, expire_on_commit=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[WriteSession]:
+        """One transaction, committed at the end of the block, rolled back if it raises. ApiError 503 as above."""
+        with _reachable():
+            async with WriteSession(self._write_engine, expire_on_commit=False) as session:
+                yield session
+                if session.changed and not self.is_sqlite:
+                    for name in sorted(session.changed):
+                        await session.execute(
+                            text("SELECT pg_notify(:channel, :name)"),
+                            {"channel": NOTIFY_CHANNEL, "name": name},
+                        )
+                await session.commit()
+        for name in session.changed:
+            self._on_change(name)
+
+    async def check(self) -> None:
+        """Asks the database for anything; ApiError 503 when it does not answer."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._read_engine.dispose()
+        await self._write_engine.dispose()
+
+
+class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()
+    """Turns "the database is not there" into 503; other database errors stay bugs."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        is_lost = isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | ProgrammingError)
+        if is_lost or isinstance(error, OSError | PoolTimeoutError | TimeoutError):
+            raise ApiError(
+                ErrorCode.SERVICE_NOT_AVAILABLE,
+                "The database cannot be reached right now; try again shortly.",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            ) from error
+
+
+def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=READ_CONNECTIONS_MAX if is_reader else 1,
+        max_overflow=0,
+        pool_timeout=seconds_max,
+        json_serializer=_encode_json,
+        json_deserializer=msgspec.json.decode,
+        connect_args={"timeout": seconds_max},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own transactions begin late; ours begin with the first statement, at once and for writing.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "synchronous=FULL",
+            f"busy_timeout={int(seconds_max * 1000)}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        if is_reader:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _create_server_engine(url: str, connections_max: int, *, seconds_max: float) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_timeout=seconds_max,
+        json_serializer=_encode_json,
+        json_deserializer=msgspec.json.decode,
+        connect_args={"timeout": seconds_max, "command_timeout": seconds_max},
+    )
+
+
+def _encode_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

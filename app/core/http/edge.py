@@ -1,0 +1,205 @@
+"""The outermost layer of every request: its id, origin, limits, CORS, log line, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import uuid
+from time import perf_counter
+
+import msgspec
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import ApiError, ErrorBody, ErrorCode
+from app.core.settings import Settings
+
+PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
+CORS_MAX_AGE_SECONDS = 600
+RETRY_AFTER_SECONDS = 1
+
+_EXPOSED = b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, X-Request-Id"
+
+log = structlog.get_logger("app.request")
+
+
+class RequestState:
+    """What the layers of one request share; at `scope["state"]["request"]`."""
+
+    __slots__ = ("body_bytes_max", "body_idle_seconds_max", "id", "origin")
+
+    def __init__(self, *, body_bytes_max: int, body_idle_seconds_max: float) -> None:
+        self.id = str(uuid.uuid4())
+        self.origin = ""
+        self.body_bytes_max = body_bytes_max  # byte routes raise it before they read
+        self.body_idle_seconds_max = body_idle_seconds_max
+
+
+class Edge:
+    """Pure ASGI, so that streams pass untouched."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._origins = settings.origins
+        self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
+        self._running_count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = RequestState(
+            body_bytes_max=self._settings.json_body_bytes_max,
+            body_idle_seconds_max=self._settings.body_idle_seconds_max,
+        )
+        scope.setdefault("state", {})["request"] = state
+        headers = Headers(scope=scope)
+        reply = _Reply(send, state)
+        started = perf_counter()
+        self._running_count += 1
+        structlog.contextvars.bind_contextvars(request_id=state.id)
+        try:
+            await self._serve(scope, _limited(receive, state), reply, headers)
+        except Exception as error:
+            # A reply that has begun cannot be mended: raising makes the server cut the connection, so the client knows.
+            if reply.status is not None:
+                log.warning("reply cut short", error=str(error) or type(error).__name__)
+                raise
+            if not isinstance(error, ApiError):
+                log.exception("request failed")
+            await reply.send_error(error if isinstance(error, ApiError) else ApiError(ErrorCode.INTERNAL_ERROR))
+        finally:
+            self._running_count -= 1
+            route = scope.get("route")
+            log.info(
+                "request",
+                method=scope["method"],
+                route=getattr(route, "path", None),
+                status=reply.status,
+                seconds=round(perf_counter() - started, 4),
+            )
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers) -> None:
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await reply.send_preflight(headers.get("access-control-request-headers", ""))
+            return
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > self._settings.head_bytes_max:
+            await reply.send_error(
+                ApiError(ErrorCode.BAD_REQUEST, f"The head is larger than {self._settings.head_bytes_max} bytes."), 431
+            )
+            return
+        if self._running_count > self._settings.connections_max:
+            raise ApiError(
+                ErrorCode.SERVICE_NOT_AVAILABLE,
+                "The server is busy; try again shortly.",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+        if scope["path"] not in PATHS_WITHOUT_ORIGIN:
+            reply.state.origin = self._read_origin(scope, headers)
+        await self._app(scope, receive, reply)
+
+    def _read_origin(self, scope: Scope, headers: Headers) -> str:
+        """The origin that the client used; only known ones, because our replies carry links that start with it."""
+        scheme, host = scope["scheme"], headers.get("host", "")
+        client = scope.get("client")
+        if self._proxies and client and ipaddress.ip_address(client[0]) in self._proxies:
+            scheme = headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
+            host = headers.get("x-forwarded-host", host).split(",")[0].strip()
+        origin = f"{scheme}://{host}".lower()
+        if origin not in self._origins:
+            raise ApiError(
+                ErrorCode.BAD_REQUEST,
+                f"This server does not answer as {origin!r}; the operator lists its origins in PUBLIC_ORIGINS.",
+            )
+        return origin
+
+
+class _Reply:
+    """The `send` of a request: adds the headers that every reply has and remembers the status."""
+
+    def __init__(self, send: Send, state: RequestState) -> None:
+        self._send = send
+        self.state = state
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.state.id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"access-control-allow-origin", b"*"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+        await self._send(message)
+
+    async def send_error(self, error: ApiError, status: int | None = None) -> None:
+        body, headers = encode_error(error, self.state.id, status=status)
+        pairs = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        await self({"type": "http.response.start", "status": status or error.code.status, "headers": pairs})
+        await self({"type": "http.response.body", "body": body})
+
+    async def send_preflight(self, requested: str) -> None:
+        headers = [
+            (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            (b"access-control-allow-headers", requested.encode("latin-1", "replace") or b"*"),
+            (b"access-control-max-age", str(CORS_MAX_AGE_SECONDS).encode()),
+            (b"vary", b"Access-Control-Request-Headers"),
+            (b"content-length", b"0"),
+        ]
+        await self({"type": "http.response.start", "status": 200, "headers": headers})
+        await self({"type": "http.response.body", "body": b""})
+
+
+def encode_error(error: ApiError, request_id: str, *, status: int | None = None) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of an error reply."""
+    status = status or error.code.status
+    body = msgspec.json.encode(
+        ErrorBody(
+            status_code=status,
+            error_code=error.code.code,
+            message=error.message,
+            id=request_id,
+            conflicting_resource_id=error.conflicting_resource_id,
+        )
+    )
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    if error.code.status == ErrorCode.UNAUTHORIZED.status:
+        headers["WWW-Authenticate"] = "Bearer, APIKey"
+    return body, {**headers, **(error.headers or {})}
+
+
+def _limited(receive: Receive, state: RequestState) -> Receive:
+    """Counts the body and watches for silence; both limits may be changed by the route before it reads."""
+    size_bytes = 0
+    is_complete = False
+
+    async def limited() -> Message:
+        nonlocal size_bytes, is_complete
+        if is_complete:
+            return await receive()
+        try:
+            async with asyncio.timeout(state.body_idle_seconds_max):
+                message = await receive()
+        except TimeoutError:
+            raise ApiError(
+                ErrorCode.REQUEST_TIMEOUT,
+                f"No byte of the body came for {state.body_idle_seconds_max:g} seconds.",
+                headers={"Connection": "close"},
+            ) from None
+        is_complete = not message.get("more_body", False)
+        size_bytes += len(message.get("body", b""))
+        if size_bytes > state.body_bytes_max:
+            raise ApiError(
+                ErrorCode.REQUEST_TOO_LARGE,
+                f"The body is larger than {state.body_bytes_max} bytes.",
+                headers={"Connection": "close"},
+            )
+        return message
+
+    return limited

@@ -1,0 +1,82 @@
+"""Reading what clients send: flags, pages, JSON in headers. Bad input becomes 400 with what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Query
+from pydantic import BeforeValidator
+from starlette.requests import Request
+
+from app.core.errors import ApiError, ErrorCode
+
+PAGE_SIZE_MAX = 1000
+
+
+def parse_flag(value: object) -> object:
+    """Booleans as clients write them: any case of true, false, 1, 0 (contract 1.8)."""
+    if isinstance(value, str):
+        lowered = value.strip().lower()
+        if lowered in {"true", "1"}:
+            return True
+        if lowered in {"false", "0"}:
+            return False
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(parse_flag)]
+PageNumber = Annotated[int, Query(ge=1, le=2**31, description="Page to return, from 1.")]
+
+
+def read_flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A flag of the query; ApiError names it when it is neither true nor false."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    value = parse_flag(text)
+    if not isinstance(value, bool):
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{name} must be true or false.")
+    return value
+
+
+def read_header_flag(request: Request, name: str) -> bool:
+    """A flag in a header; anything that is not true is false, as clients expect."""
+    return parse_flag(request.headers.get(name, "")) is True
+
+
+def read_number(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
+    """A whole number of the query within bounds."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    # int() accepts spaces, signs, underscores and other scripts' digits; a number in a query is plain digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and minimum <= int(text) <= maximum):  # noqa: PLR2004
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{name} must be a whole number from {minimum} to {maximum}.")
+    return int(text)
+
+
+def read_json_header(request: Request, name: str) -> dict[str, Any] | None:
+    """A JSON object in a header, None if the header is missing. UTF-8 first, then latin-1 (contract 1.3)."""
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    raw = text.encode("latin-1")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raw = text.encode("utf-8")
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{name} must hold a JSON object.")
+    return value
+
+
+def read_time(text: str) -> datetime:
+    """An ISO time; naive ones are UTC (contract 1.7). ValueError for anything else."""
+    value = datetime.fromisoformat(text)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,0 +1,68 @@
+"""Public ids and page tokens: the provider's own, encrypted with the account as associated data. Made only here.
+
+AES-SIV is deterministic, so an id is the same wherever it appears; another account's id does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from connectors.core.resources import RawId, Ref
+
+ID_CHARACTERS_MAX = 8192
+_VERSION = b"\x01"
+_FILE, _FOLDER = b"f", b"d"
+
+
+class IdCodec:
+    """Makes and reads ids with one key."""
+
+    def __init__(self, id_key: bytes) -> None:
+        self._cipher = AESSIV(id_key)
+
+    def encode(self, account_id: int, ref: Ref) -> str:
+        """The public id of a file or folder in that account."""
+        plain = (_FILE if ref.kind == "file" else _FOLDER) + ref.raw_id.encode("utf-8", "surrogatepass")
+        return self._seal(plain, b"resource:%d" % account_id)
+
+    def decode(self, account_id: int, public_id: str) -> Ref | None:
+        """What an id names; None if it is not one of that account's. Padding at the end is accepted."""
+        plain = self._open(public_id.rstrip("="), b"resource:%d" % account_id)
+        if plain is None:
+            return None
+        raw_id = RawId(plain[1:].decode("utf-8", "surrogatepass"))
+        return Ref("file", raw_id) if plain[:1] == _FILE else Ref("folder", raw_id)
+
+    def encode_page(self, account_id: int, scope: str, cursor: str) -> str:
+        """A page token for one listing (`scope` says which)."""
+        return self._seal(
+            cursor.encode("utf-8", "surrogatepass"),
+            b"page:%d:" % account_id + scope.encode("utf-8", "surrogatepass"),
+        )
+
+    def decode_page(self, account_id: int, scope: str, token: str) -> str | None:
+        """The provider's cursor; None for a token of another listing or account, or no token at all."""
+        plain = self._open(token, b"page:%d:" % account_id + scope.encode("utf-8", "surrogatepass"))
+        return None if plain is None else plain.decode("utf-8", "surrogatepass")
+
+    def _seal(self, plain: bytes, associated: bytes) -> str:
+        return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
+
+    def _open(self, text: str, associated: bytes) -> bytes | None:
+        if not text or len(text) > ID_CHARACTERS_MAX or not text.isascii():
+            return None
+        try:
+            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except binascii.Error:
+            return None
+        # Base64 has several spellings of some byte strings; only the one we make counts.
+        if data[:1] != _VERSION or base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
+            return None
+        try:
+            return self._cipher.decrypt(data[1:], [associated])
+        except InvalidTag:
+            return None

@@ -1,0 +1,47 @@
+"""News of changes from other processes, so that remembered rows are dropped there at once (PostgreSQL only)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import structlog
+from sqlalchemy.engine import make_url
+
+from app.core.cache import RowCache
+from app.core.db import NOTIFY_CHANNEL, Database
+
+RECONNECT_SECONDS = 1.0
+CHECK_SECONDS = 30.0
+
+log = structlog.get_logger("app.notices")
+
+
+async def listen(db: Database, cache: RowCache) -> None:
+    """Listens until cancelled, on a connection of its own. After each loss everything is forgotten: news was missed."""
+    if db.is_sqlite:
+        return
+    url = make_url(db.url).set(drivername="postgresql").render_as_string(hide_password=False)
+    while True:
+        try:
+            await _listen_once(url, cache)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            log.warning("listening for changes was interrupted", error=type(error).__name__)
+        cache.clear()
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _listen_once(url: str, cache: RowCache) -> None:
+    def on_notice(_connection: Any, _process_id: int, _channel: str, name: object) -> None:
+        cache.drop(str(name))
+
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.add_listener(NOTIFY_CHANNEL, on_notice)
+        cache.clear()
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            await connection.execute("SELECT 1", timeout=10)
+    finally:
+        await connection.close(timeout=5)

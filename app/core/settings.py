@@ -1,0 +1,141 @@
+"""What an operator may set, read once at start from the environment; README's table is generated from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 2**20
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that serves one machine; limits carry their unit in the name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KLOUDLESS_", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("data"), description="Folder for the embedded database, the keys and the demo.")
+    demo_folder: Path | None = Field(
+        None, description="Folder that the demo account serves; `<data dir>/files` if not set."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        description="`postgresql+asyncpg://…` or `sqlite+aiosqlite:///…`; `<data dir>/kloudless.db` if not set.",
+    )
+    database_read_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("database_read_url", "DATABASE_READ_URL"),
+        description="Where read-only sessions go, such as a replica; the same database if not set.",
+    )
+    database_seconds_max: float = Field(
+        10.0, gt=0, description="Longest wait for a database connection or an answer before 503."
+    )
+    public_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias=AliasChoices("public_origins", "PUBLIC_ORIGINS"),
+        description="Comma-separated origins clients may use, such as `https://api.example.com`; a request under "
+        "another Host is refused. The listening address and localhost if not set.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Comma-separated addresses of proxies whose `X-Forwarded-*` headers are believed.",
+    )
+    keys: SecretStr | None = Field(
+        None, description="The keys as JSON, instead of the file; `keys rotate` then prints what to set."
+    )
+    keys_file: Path | None = Field(
+        None, description="File with the keys (mode 0600); `<data dir>/keys.json` if not set."
+    )
+    connectors: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="JSON: what each connector may be told, by service; see connectors/README.md.",
+    )
+    transport: Literal["pyreqwest", "httpx"] = Field("pyreqwest", description="HTTP client towards providers.")
+    provider_ca_file: Path | None = Field(None, description="Extra root certificates (PEM) for calls to providers.")
+    provider_proxy_url: SecretStr | None = Field(
+        None, description="Proxy for calls to providers; proxy variables of the environment are ignored."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line to log.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    account_cache_seconds_max: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="How long an account, key or token may be remembered without asking the database.",
+    )
+    head_bytes_max: int = Field(64 * 1024, ge=8192, description="Largest request head; 431 above it.")
+    head_seconds_max: float = Field(10.0, gt=0, description="Longest time a request head may take to arrive.")
+    body_idle_seconds_max: float = Field(60.0, gt=0, description="Longest silence inside a request body; then 408.")
+    json_body_bytes_max: int = Field(1 * MIB, ge=1024, description="Largest JSON or form body; 413 above it.")
+    upload_bytes_max: int = Field(5 * MIB * MIB, ge=1, description="Largest file one request may carry; 413 above it.")
+    connections_max: int = Field(2000, ge=1, description="Requests served at once; 503 with Retry-After above it.")
+    shutdown_seconds_max: float = Field(
+        4.0, gt=0, le=60, description="How long running requests may go on after SIGTERM."
+    )
+    upload_session_hours_max: float = Field(
+        168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
+    )
+
+    @field_validator("public_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("public_origins")
+    @classmethod
+    def _check_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            scheme, _, rest = origin.partition("://")
+            if scheme not in {"http", "https"} or not rest or "/" in rest:
+                message = f"{origin!r} is not an origin; write scheme://host[:port] without a path"
+                raise ValueError(message)
+        return [origin.lower() for origin in origins]
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins a request may come in under."""
+        if self.public_origins:
+            return frozenset(self.public_origins)
+        names = {"127.0.0.1", "localhost", "[::1]"} if self.host in {"127.0.0.1", "localhost", "::1"} else {self.host}
+        return frozenset(f"http://{name}{'' if self.port == 80 else f':{self.port}'}" for name in names)  # noqa: PLR2004 - http's port
+
+    @property
+    def base_url(self) -> str:
+        """The origin to show to people."""
+        return self.public_origins[0] if self.public_origins else f"http://{self.host}:{self.port}"
+
+    @property
+    def database_url_text(self) -> str:
+        """Where the database is; may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'kloudless.db'}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """True on SQLite: one serving process."""
+        return self.database_url_text.startswith("sqlite")
+
+    @property
+    def keys_path(self) -> Path:
+        """Where the keys are kept."""
+        return self.keys_file or self.data_dir / "keys.json"
+
+    @property
+    def demo_path(self) -> Path:
+        """The folder of the demo account."""
+        return (self.demo_folder or self.data_dir / "files").resolve()
+
+    @property
+    def demo_file(self) -> Path:
+        """Where the demo's keys are written for scripts."""
+        return self.data_dir / "demo.json"

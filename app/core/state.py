@@ -1,0 +1,81 @@
+"""What one process holds: settings, database, keys, connectors. Built once, handed to every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from app.core.cache import RowCache
+from app.core.db import Database
+from app.core.ids import IdCodec
+from app.core.keys import KeyRing
+from app.core.settings import Settings
+from connectors.core.service import Options, Registry
+from connectors.core.stack import Runtime
+from connectors.core.transport import TransportSettings, build_transport
+from connectors.registry import build_registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The parts of a running server, for endpoints, services and the command line alike."""
+
+    settings: Settings
+    db: Database
+    cache: RowCache
+    keys: KeyRing
+    ids: IdCodec
+    registry: Registry
+    runtime: Runtime
+
+    async def aclose(self) -> None:
+        """Closes what is open."""
+        await self.runtime.aclose()
+        await self.db.aclose()
+
+
+def build_registry_from(settings: Settings) -> Registry:
+    """The offered services, set up as the operator wants; ValueError says which setting is wrong."""
+    return build_registry(Options(settings=settings.connectors, demo_folder=settings.demo_path))
+
+
+def build_state(settings: Settings, *, registry: Registry | None = None) -> State:
+    """Opens nothing yet but the key file; KeysError and ValueError say what to mend."""
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if settings.keys is not None:
+        keys = KeyRing.from_text(settings.keys.get_secret_value())
+    else:
+        keys = KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
+    cache = RowCache(seconds_max=settings.account_cache_seconds_max)
+    read_url = settings.database_read_url.get_secret_value() if settings.database_read_url else None
+    proxy_url = settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None
+    return State(
+        settings=settings,
+        db=Database(
+            settings.database_url_text,
+            read_url=read_url,
+            seconds_max=settings.database_seconds_max,
+            on_change=cache.drop,
+        ),
+        cache=cache,
+        keys=keys,
+        ids=IdCodec(keys.id_key),
+        registry=registry or build_registry_from(settings),
+        runtime=Runtime(
+            transport=build_transport(
+                TransportSettings(
+                    kind=settings.transport,
+                    ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
+                    proxy_url=proxy_url,
+                )
+            )
+        ),
+    )
+
+
+def get_state(request: Request) -> State:
+    """The process's parts, from a request."""
+    return cast("State", request.app.state.kloudless)

@@ -1,0 +1,149 @@
+"""A ready developer, application and account of every service that can show itself, for `kloudless serve --demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from app.accounts.callers import find_token_caller
+from app.accounts.service import connect_account, create_token
+from app.applications.repository import ApplicationRepository
+from app.applications.schemas import ApplicationCreate
+from app.applications.service import (
+    add_developer_token,
+    add_trusted_host,
+    authenticate_developer,
+    create_application,
+    create_developer,
+    create_key,
+    list_keys,
+)
+from app.core.errors import ApiError
+from app.core.http.credentials import Credentials
+from app.core.settings import Settings
+from app.core.state import State
+from connectors.core.service import Options
+
+APPLICATION_ID = Options().demo_application_id
+
+
+class DemoAccount(Struct, frozen=True):
+    """A demo account and a token that opens it."""
+
+    id: int
+    service: str
+    account: str
+    bearer_token: str
+
+
+class Demo(Struct, frozen=True):
+    """What demo.json holds."""
+
+    base_url: str
+    application_id: str
+    api_key: str
+    developer_token: str
+    accounts: tuple[DemoAccount, ...]
+
+
+async def prepare_demo(state: State) -> Demo:
+    """Makes what is missing and keeps what works; writes demo.json (mode 0600) and returns what it holds."""
+    known = _read(state.settings.demo_file)
+    developer_id, developer_token = await _prepare_application(state, known)
+    keys, _ = await list_keys(state, developer_id=None, application_id=APPLICATION_ID, limit=1)
+    api_key = (
+        keys[0][1] if keys else (await create_key(state, developer_id=developer_id, application_id=APPLICATION_ID))[1]
+    )
+    accounts = []
+    for service in state.registry:
+        if service.demo is None:
+            continue
+        await asyncio.to_thread(service.demo.prepare)
+        row, _ = await connect_account(
+            state,
+            application_id=APPLICATION_ID,
+            service=service.manifest.service,
+            credentials=dict(service.demo.credentials),
+        )
+        token = next((account.bearer_token for account in known.accounts if account.id == row.id), "") if known else ""
+        caller = await find_token_caller(state, token) if token else None
+        if caller is None or caller.account_id != row.id:
+            token, _ = await create_token(state, row=row)
+        accounts.append(DemoAccount(row.id, row.service, row.label, token))
+    demo = Demo(state.settings.base_url, APPLICATION_ID, api_key, developer_token, tuple(accounts))
+    if demo != known:
+        _write(state.settings.demo_file, demo)
+    return demo
+
+
+async def _prepare_application(state: State, known: Demo | None) -> tuple[int, str]:
+    async with state.db.reading() as session:
+        application = await ApplicationRepository(session).find(APPLICATION_ID)
+    if application is None:
+        async with state.db.writing() as session:
+            developer_id, token = await create_developer(session, name="Demo developer")
+            await create_application(
+                state,
+                session,
+                developer_id=developer_id,
+                application_id=APPLICATION_ID,
+                create=ApplicationCreate(
+                    name="Demo application", implicit_grant_enabled=True, description="Made by the first run."
+                ),
+            )
+            for host in (
+                "localhost",
+                "127.0.0.1",
+                f"localhost:{state.settings.port}",
+                f"127.0.0.1:{state.settings.port}",
+            ):
+                add_trusted_host(session, application_id=APPLICATION_ID, host=host)
+        return developer_id, token
+    if known is not None:
+        try:
+            caller = await authenticate_developer(state, Credentials("bearer", known.developer_token))
+        except ApiError:
+            caller = None
+        if caller is not None and caller.developer_id == application.developer_id:
+            return application.developer_id, known.developer_token
+    async with state.db.writing() as session:
+        return application.developer_id, add_developer_token(session, developer_id=application.developer_id)
+
+
+def _read(path: Path) -> Demo | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Demo)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write(path: Path, demo: Demo) -> None:
+    temporary = path.with_suffix(".json.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(msgspec.to_builtins(demo), file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    temporary.replace(path)
+
+
+def describe_demo(settings: Settings, demo: Demo) -> str:
+    """What the first lines on the terminal say, with commands that work when pasted."""
+    account = demo.accounts[0]
+    storage = f"{demo.base_url}/v1/accounts/{account.id}/storage"
+    curl = f"curl -H 'Authorization: APIKey {demo.api_key}'"
+    metadata = '{"name": "hello.txt", "parent_id": "root"}'
+    return f"""\
+Kloudless is ready.  API  {demo.base_url}/v1    Documentation  {demo.base_url}/docs
+The demo account {account.id} ({account.account}) serves {settings.demo_path}
+Keys for scripts are in {settings.demo_file}
+
+List the files, store one, read it:
+  {curl} {storage}/folders/root/contents
+  {curl} -H 'X-Kloudless-Metadata: {metadata}' --data-binary 'Hello, world' '{storage}/files?overwrite=true'
+  {curl} '{storage}/path?path=/hello.txt'
+"""

@@ -1,0 +1,180 @@
+"""Builds the API process: state, routes, error handlers, layers, lifespan. Nothing happens at import time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from app.core.errors import ApiError, ErrorCode, build_api_error
+from app.core.http.edge import Edge, encode_error
+from app.core.http.paths import CanonicalPaths
+from app.core.http.replies import REF_TEMPLATE, STRUCTS, get_request_state
+from app.core.notices import listen
+from app.core.settings import Settings
+from app.core.state import State, build_state
+from app.routes import ALIASES, ROUTERS
+from app.system.endpoints import ASSETS_PATH
+from app.uploads.service import abort_expired
+from connectors.core.errors import ConnectorError
+from connectors.core.service import Registry
+
+HOUSEKEEPING_SECONDS = 3600
+GC_THRESHOLDS = (50_000, 50, 100)
+CAUSES_MAX = 10
+CODE_OF_STATUS = {
+    401: ErrorCode.UNAUTHORIZED,
+    403: ErrorCode.FORBIDDEN,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.REQUEST_TOO_LARGE,
+}
+
+log = structlog.get_logger("app.main")
+
+
+def build_app(settings: Settings, *, registry: Registry | None = None) -> ASGIApp:
+    """The whole API as one ASGI application; opens no connection until it is started."""
+    state = build_state(settings, registry=registry)
+    app = FastAPI(
+        title="Kloudless",
+        version=version("kloudless-server"),
+        description="One REST API for every file storage.",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        lifespan=_build_lifespan(state),
+    )
+    app.state.kloudless = state
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
+    for kind, handler in (
+        (ApiError, _answer_api_error),
+        (ConnectorError, _answer_connector_error),
+        (RequestValidationError, _answer_validation_error),
+        (HTTPException, _answer_http_exception),
+    ):
+        app.add_exception_handler(kind, handler)
+    _document(app)
+    return Edge(CanonicalPaths(app, aliases=ALIASES), settings)
+
+
+def _build_lifespan(state: State) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_keep_house(state)), asyncio.create_task(listen(state.db, state.cache))]
+        # What lives for ever need not be looked at by each collection: that is where listings lost their time.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await state.aclose()
+
+    return lifespan
+
+
+async def _keep_house(state: State) -> None:
+    while True:
+        with suppress(ApiError):
+            aborted_count = await abort_expired(state)
+            if aborted_count:
+                log.info("expired uploads aborted", count=aborted_count)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _answer(request: Request, error: ApiError) -> Response:
+    body, headers = encode_error(error, get_request_state(request).id)
+    return Response(body, status_code=error.code.status, headers=headers)
+
+
+async def _answer_api_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
+    return _answer(request, error)
+
+
+async def _answer_connector_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ConnectorError):
+        raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
+    # A limit of ours that broke the body reaches the connector as a failed source; the client is told of the limit.
+    cause: BaseException | None = error
+    for _ in range(CAUSES_MAX):
+        cause = cause.__cause__ if cause is not None else None
+        if isinstance(cause, ApiError):
+            return _answer(request, cause)
+    encode_ref = request.scope["state"].get("encode_ref")
+    conflict = encode_ref(error.conflict) if encode_ref and error.conflict is not None else None
+    answer = build_api_error(error, conflicting_resource_id=conflict)
+    if answer.code.status >= ErrorCode.INTERNAL_ERROR.status:
+        log.warning("provider call failed", kind=error.kind.value, **error.context, exc_info=error.__cause__)
+    return _answer(request, answer)
+
+
+async def _answer_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
+    details = error.errors()
+    if any(detail["type"] == "json_invalid" for detail in details):
+        # What follows on this connection may be the tail of a body whose length was miscounted (contract 1.4).
+        return _answer(
+            request, ApiError(ErrorCode.BAD_REQUEST, "The body is not valid JSON.", headers={"Connection": "close"})
+        )
+    parts = []
+    for detail in details[:5]:
+        place = ".".join(str(part) for part in detail["loc"][1:]) or "body"
+        parts.append(f"{place}: {detail['msg']}")
+    return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, "; ".join(parts)))
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
+    code = CODE_OF_STATUS.get(error.status_code, ErrorCode.BAD_REQUEST)
+    return _answer(request, ApiError(code, headers=dict(error.headers) if error.headers else None))
+
+
+def _document(app: FastAPI) -> None:
+    """Completes the OpenAPI document: schemas of the structs, ways to sign in."""
+    build_plain = app.openapi
+
+    def build() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = build_plain()
+            _, components = msgspec.json.schema_components(STRUCTS, ref_template=REF_TEMPLATE)
+            holder = document.setdefault("components", {})
+            holder.setdefault("schemas", {}).update(components)
+            holder["securitySchemes"] = {
+                "ApiKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`APIKey <key>` of an application, `Bearer <token>` of an account or developer.",
+                }
+            }
+            document["security"] = [{"ApiKey": []}]
+            for path in ("/health", "/ready"):
+                document["paths"][path]["get"]["security"] = []
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = build  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,0 +1,89 @@
+"""Runs the API under uvicorn: one process, one socket, a clean end."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.core.http.protocol import LimitedHttpProtocol
+from app.core.settings import Settings
+
+LISTEN_BACKLOG_MAX = 2048
+KEEP_ALIVE_SECONDS = 75
+
+
+class StartError(Exception):
+    """The server cannot start; the message says what to change."""
+
+
+@contextmanager
+def only_server(settings: Settings) -> Iterator[None]:
+    """Holds the data folder for this process while it serves from the embedded database. StartError if it is taken."""
+    if not settings.is_embedded:
+        yield
+        return
+    path: Path = settings.data_dir / "server.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StartError(
+            f"Another server already serves {settings.data_dir.resolve()}. SQLite allows one; "
+            "stop it, set KLOUDLESS_DATA_DIR, or use PostgreSQL (DATABASE_URL)."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_socket(settings: Settings) -> socket.socket:
+    """A listening socket; StartError when the address or port is not to be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(LISTEN_BACKLOG_MAX)
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Set KLOUDLESS_PORT (and KLOUDLESS_HOST) to an address that is free."
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def build_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
+    """Uvicorn with our limits; `run(sockets=[…])` serves until SIGINT or SIGTERM."""
+
+    class Protocol(LimitedHttpProtocol):
+        head_bytes_max = settings.head_bytes_max
+        head_seconds_max = settings.head_seconds_max
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="none",
+            loop="uvloop",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds_max),
+        )
+    )

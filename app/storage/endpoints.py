@@ -1,0 +1,192 @@
+"""Folders, quota and look-up by path (contract 4.1, 4.2, 4.9)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from app.core.errors import ApiError, ErrorCode
+from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
+from app.core.http.replies import DirectRoute, JsonReply, ObjectList, describe, empty_reply
+from app.storage import service
+from app.storage.opening import Storage, open_storage, read_ref
+from app.storage.schemas import (
+    PATH_CHARACTERS_MAX,
+    FileReply,
+    FolderCreate,
+    FolderReply,
+    QuotaReply,
+    ResourceCopy,
+    ResourceUpdate,
+)
+from connectors.core.resources import Ref
+
+STORAGE_PREFIX = "/v1/accounts/{account_id}/storage"
+STORAGE_ERRORS = (
+    ErrorCode.AUTHENTICATION_REQUIRED,
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.SERVICE_UNAUTHORIZED,
+    ErrorCode.FORBIDDEN,
+    ErrorCode.PERMISSION_DENIED,
+    ErrorCode.NOT_FOUND,
+    ErrorCode.TOO_MANY_SERVICE_REQUESTS,
+    ErrorCode.NOT_IMPLEMENTED,
+    ErrorCode.BAD_GATEWAY,
+    ErrorCode.GATEWAY_TIMEOUT,
+)
+WRITE_ERRORS = (*STORAGE_ERRORS, ErrorCode.NAMING_CONFLICT, ErrorCode.INSUFFICIENT_STORAGE)
+Resource = FileReply | FolderReply
+
+
+async def get_storage(
+    request: Request,
+    account_id: Annotated[str, Path(description="The account's number, or `me` with a bearer token.")],  # noqa: ARG001 - documented here, read by open_storage
+) -> Storage:
+    """The storage that the path names."""
+    return await open_storage(request)
+
+
+AccountStorage = Annotated[Storage, Depends(get_storage, scope="function")]
+
+
+async def get_folder_ref(
+    request: Request,
+    storage: AccountStorage,
+    folder_id: Annotated[str, Path(description="A folder's id, or `root`.")],  # noqa: ARG001 - documented here, read by read_ref
+) -> Ref:
+    """The folder that the path names."""
+    return read_ref(request, storage, kind="folder")
+
+
+FolderRef = Annotated[Ref, Depends(get_folder_ref, scope="function")]
+
+ACCOUNT_ID_PARAMETER = {
+    "name": "account_id",
+    "in": "path",
+    "required": True,
+    "description": "The account's number, or `me` with a bearer token.",
+    "schema": {"type": "string"},
+}
+
+
+def describe_parameter(name: str, where: str, description: str, **schema: object) -> dict[str, object]:
+    """A parameter of a direct route, for the document."""
+    return {"name": name, "in": where, "required": where == "path", "description": description, "schema": schema}
+
+
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"])
+direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
+
+
+@router.post("/folders", **describe(FolderReply, status=201, also={200: FolderReply}, errors=WRITE_ERRORS))
+async def create_folder(
+    storage: AccountStorage,
+    body: FolderCreate,
+    conflict_if_exists: Annotated[Flag, Query(description="409 if the name is taken.")] = False,
+) -> Response:
+    """Creates a folder. An existing folder of that name is returned, unless `conflict_if_exists` asks for a 409."""
+    folder, is_new = await service.create_folder(storage, body, fails_if_exists=conflict_if_exists)
+    return JsonReply(storage.present.build(folder), 201 if is_new else 200)
+
+
+@router.get("/folders/{folder_id}", **describe(FolderReply, errors=STORAGE_ERRORS))
+async def get_folder(storage: AccountStorage, ref: FolderRef) -> Response:
+    """A folder; `root` is the account's top folder."""
+    return JsonReply(storage.present.build(await storage.connector.get(ref)))
+
+
+@direct.get(
+    "/folders/{folder_id}/contents",
+    **describe(
+        ObjectList[Resource],
+        errors=STORAGE_ERRORS,
+        parameters=(
+            ACCOUNT_ID_PARAMETER,
+            describe_parameter("folder_id", "path", "A folder's id, or `root`.", type="string"),
+            describe_parameter(
+                "page", "query", "`next_page` of the reply before; nothing for the first.", type="string"
+            ),
+            describe_parameter(
+                "page_size",
+                "query",
+                "Most objects on a page.",
+                type="integer",
+                minimum=1,
+                maximum=PAGE_SIZE_MAX,
+                default=PAGE_SIZE_MAX,
+            ),
+            describe_parameter("recursive", "query", "Not offered by this version.", type="boolean", default=False),
+        ),
+    ),
+)
+async def list_contents(request: Request) -> Response:
+    """Lists a folder's files and folders, mixed, in pages."""
+    storage = await open_storage(request)
+    ref = read_ref(request, storage, kind="folder")
+    limit = read_number(request, "page_size", default=PAGE_SIZE_MAX, minimum=1, maximum=PAGE_SIZE_MAX)
+    if read_flag(request, "recursive"):
+        raise ApiError(ErrorCode.NOT_IMPLEMENTED, "Recursive listing is not offered by this version.")
+    page = request.query_params.get("page")
+    objects, next_page = await service.list_folder(storage, folder=ref.raw_id, page=page, limit=limit)
+    return JsonReply(
+        ObjectList(
+            api="storage", count=len(objects), page=page or service.FIRST_PAGE, next_page=next_page, objects=objects
+        )
+    )
+
+
+@router.patch("/folders/{folder_id}", **describe(FolderReply, errors=WRITE_ERRORS))
+async def update_folder(
+    storage: AccountStorage,
+    ref: FolderRef,
+    body: ResourceUpdate,
+) -> Response:
+    """Renames or moves a folder. Its id may change."""
+    return JsonReply(storage.present.build(await service.update(storage, ref, body)))
+
+
+@router.post("/folders/{folder_id}/copy", **describe(FolderReply, status=201, errors=WRITE_ERRORS))
+async def copy_folder(
+    storage: AccountStorage,
+    ref: FolderRef,
+    body: ResourceCopy,
+) -> Response:
+    """Copies a folder with all it holds, inside the account; under a free name if the name is taken."""
+    return JsonReply(storage.present.build(await service.copy(storage, ref, body)), 201)
+
+
+@router.delete("/folders/{folder_id}", **describe(status=204, errors=(*STORAGE_ERRORS, ErrorCode.FOLDER_NOT_EMPTY)))
+async def delete_folder(
+    storage: AccountStorage,
+    ref: FolderRef,
+    recursive: Annotated[Flag, Query(description="Delete what the folder holds, too.")] = False,
+    permanent: Annotated[Flag, Query(description="Not to the storage's trash.")] = False,
+) -> Response:
+    """Deletes a folder, which must be empty unless `recursive`."""
+    await storage.connector.delete(ref, is_recursive=recursive, is_permanent=permanent)
+    return empty_reply()
+
+
+@router.get("/quota", **describe(QuotaReply, errors=STORAGE_ERRORS))
+async def get_quota(storage: AccountStorage) -> Response:
+    """How much space the account has, in bytes."""
+    quota = await storage.connector.get_quota()
+    return JsonReply(
+        QuotaReply(
+            total=quota.total_bytes,
+            used=quota.used_bytes,
+            remaining=quota.remaining_bytes,
+            href=storage.present.href("quota"),
+        )
+    )
+
+
+@router.get("/path", **describe(Resource, errors=STORAGE_ERRORS))
+async def get_by_path(
+    storage: AccountStorage,
+    path: Annotated[str, Query(min_length=1, max_length=PATH_CHARACTERS_MAX, description="Such as `/a/b.txt`.")],
+) -> Response:
+    """The file or folder at a path from the account's root, with its id."""
+    return JsonReply(storage.present.build(await storage.connector.get_by_path(path)))

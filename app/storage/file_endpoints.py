@@ -1,0 +1,193 @@
+"""Files: metadata, bytes in and out, renaming, copying, deleting (contract 4.3)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from app.core.errors import ApiError, ErrorCode
+from app.core.http.reading import Flag, read_flag, read_json_header
+from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
+from app.storage import service
+from app.storage.downloads import DownloadReply, build_head_reply
+from app.storage.endpoints import (
+    ACCOUNT_ID_PARAMETER,
+    STORAGE_ERRORS,
+    STORAGE_PREFIX,
+    WRITE_ERRORS,
+    AccountStorage,
+    describe_parameter,
+)
+from app.storage.forms import FormUpload
+from app.storage.opening import open_storage, read_body_source, read_ref
+from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate
+from connectors.core.resources import File, Ref
+
+FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
+METADATA_HEADER = "X-Kloudless-Metadata"
+BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+async def get_file_ref(
+    request: Request,
+    storage: AccountStorage,
+    file_id: Annotated[str, Path(description="A file's id.")],  # noqa: ARG001 - documented here, read by read_ref
+) -> Ref:
+    """The file that the path names."""
+    return read_ref(request, storage, kind="file")
+
+
+FileRef = Annotated[Ref, Depends(get_file_ref, scope="function")]
+
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"])
+direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
+
+
+@direct.post(
+    "/files",
+    **describe(
+        FileReply,
+        status=201,
+        also={200: FileReply},
+        errors=(*WRITE_ERRORS, ErrorCode.INVALID_PARENT_FOLDER, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.REQUEST_TIMEOUT),
+        parameters=(
+            ACCOUNT_ID_PARAMETER,
+            describe_parameter(
+                METADATA_HEADER, "header", 'JSON such as {"name": "a.txt", "parent_id": "root"}.', type="string"
+            ),
+            describe_parameter(
+                "overwrite", "query", "Replace a file of that name instead of storing under a free one.", type="boolean"
+            ),
+        ),
+        body={
+            "required": True,
+            "content": {
+                **BYTES,
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "metadata": {"type": "string", "description": "As the header; comes before the file."},
+                            "file": {"type": "string", "format": "binary"},
+                        },
+                        "required": ["file"],
+                    }
+                },
+            },
+        },
+    ),
+)
+async def upload_file(request: Request) -> Response:
+    """Stores a file from the request's body: its bytes with the metadata header, or a form with a field `file`.
+
+    If the name is taken the file is stored under a free one, or replaces it with `overwrite=true` (200).
+    """
+    storage = await open_storage(request)
+    is_overwriting = read_flag(request, "overwrite")
+    metadata = read_json_header(request, METADATA_HEADER)
+    size_bytes_max = storage.state.settings.upload_bytes_max
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    filename = None
+    if content_type == "multipart/form-data":
+        source = read_body_source(request, size_bytes_max=size_bytes_max)
+        form = FormUpload(request, source, size_bytes_max=size_bytes_max)
+        await form.read_to_file()
+        metadata, filename, source = metadata or form.metadata or {}, form.filename, form.source
+    elif metadata is not None:
+        source = read_body_source(request, size_bytes_max=size_bytes_max)
+    elif content_type in {"", "application/json"}:
+        raise ApiError(
+            ErrorCode.NOT_IMPLEMENTED,
+            f"Upload by URL is not offered by this version; send the bytes with an {METADATA_HEADER} header.",
+        )
+    else:
+        raise ApiError(
+            ErrorCode.INVALID_PARAMETERS,
+            f'Say where to store it: {METADATA_HEADER}: {{"name": "a.txt", "parent_id": "root"}}',
+        )
+    parent, name = service.parse_upload_metadata(storage, metadata, filename=filename)
+    file = await service.upload(storage, parent=parent, name=name, source=source, is_overwriting=is_overwriting)
+    return JsonReply(storage.present.build(file), 200 if file.is_replacement else 201)
+
+
+@router.get("/files/{file_id}", **describe(FileReply, errors=STORAGE_ERRORS))
+async def get_file(storage: AccountStorage, ref: FileRef) -> Response:
+    """A file's metadata."""
+    return JsonReply(storage.present.build(await storage.connector.get(ref)))
+
+
+@direct.get(
+    "/files/{file_id}/contents",
+    **describe(
+        BYTES,
+        also={206: BYTES, 304: None},
+        errors=(*STORAGE_ERRORS, ErrorCode.RANGE_NOT_SATISFIABLE, ErrorCode.PRECONDITION_FAILED),
+        parameters=(
+            ACCOUNT_ID_PARAMETER,
+            FILE_ID_PARAMETER,
+            describe_parameter("Range", "header", "One range, such as bytes=0-99.", type="string"),
+            describe_parameter("If-Range", "header", "ETag or date that the range belongs to.", type="string"),
+            describe_parameter("If-None-Match", "header", "ETags you have: 304 if one is good.", type="string"),
+        ),
+    ),
+)
+async def download_file(request: Request) -> Response:
+    """Streams a file's bytes, whole or one range of them."""
+    storage = await open_storage(request)
+    ref = read_ref(request, storage, kind="file")
+    return DownloadReply(storage.connector, ref.raw_id, name="file", request_headers=request.headers)
+
+
+@direct.head(
+    "/files/{file_id}/contents",
+    **describe(also={304: None}, errors=STORAGE_ERRORS, parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER)),
+)
+async def head_file(request: Request) -> Response:
+    """The headers of a download without the bytes."""
+    storage = await open_storage(request)
+    file = await storage.connector.get(read_ref(request, storage, kind="file"))
+    if not isinstance(file, File):
+        raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
+    return build_head_reply(file, request.headers)
+
+
+@direct.put(
+    "/files/{file_id}",
+    **describe(
+        FileReply,
+        errors=(*STORAGE_ERRORS, ErrorCode.INSUFFICIENT_STORAGE, ErrorCode.REQUEST_TOO_LARGE),
+        parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER),
+        body={"required": True, "content": BYTES},
+    ),
+)
+async def replace_file(request: Request) -> Response:
+    """Replaces a file's bytes with the body; readers see the old bytes or the new, never a mix."""
+    storage = await open_storage(request)
+    ref = read_ref(request, storage, kind="file")
+    source = read_body_source(request, size_bytes_max=storage.state.settings.upload_bytes_max)
+    return JsonReply(storage.present.build(await storage.connector.replace(ref.raw_id, source)))
+
+
+@router.patch("/files/{file_id}", **describe(FileReply, errors=WRITE_ERRORS))
+async def update_file(storage: AccountStorage, ref: FileRef, body: ResourceUpdate) -> Response:
+    """Renames or moves a file. Its id may change."""
+    return JsonReply(storage.present.build(await service.update(storage, ref, body)))
+
+
+@router.post("/files/{file_id}/copy", **describe(FileReply, status=201, errors=WRITE_ERRORS))
+async def copy_file(storage: AccountStorage, ref: FileRef, body: ResourceCopy) -> Response:
+    """Copies a file inside the account; under a free name if the name is taken."""
+    return JsonReply(storage.present.build(await service.copy(storage, ref, body)), 201)
+
+
+@router.delete("/files/{file_id}", **describe(status=204, errors=STORAGE_ERRORS))
+async def delete_file(
+    storage: AccountStorage,
+    ref: FileRef,
+    permanent: Annotated[Flag, Query(description="Not to the storage's trash.")] = False,
+) -> Response:
+    """Deletes a file."""
+    await storage.connector.delete(ref, is_permanent=permanent)
+    return empty_reply()

@@ -1,0 +1,78 @@
+"""From a request to the account's open storage: caller, connector and presenter together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+from app.accounts.callers import AccountRow, authorize, open_connector
+from app.accounts.service import mark_verified
+from app.core.errors import ApiError
+from app.core.http.paths import read_segment
+from app.core.http.reading import read_header_flag
+from app.core.http.replies import get_request_state
+from app.core.state import State, get_state
+from app.storage.presenting import Presenter
+from connectors.core.bytesource import StreamSource
+from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.resources import Kind, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What an endpoint of the storage API works with."""
+
+    state: State
+    row: AccountRow
+    connector: Connector
+    present: Presenter
+
+
+async def open_storage(request: Request) -> Storage:
+    """The storage that the path's `account_id` names, for the caller of this request. ApiError 401, 403, 404."""
+    state = get_state(request)
+    _, row = await authorize(request, read_segment(request.path_params["account_id"]))
+    connector = open_connector(request, row)
+    if not row.is_verified:
+        await connector.get_identity()
+        await mark_verified(state, row)
+    presenter = Presenter(
+        ids=state.ids,
+        account_id=row.id,
+        origin=get_request_state(request).origin,
+        root=connector.manifest.root,
+        include_raw=read_header_flag(request, "x-kloudless-raw-data"),
+    )
+    # The error handler turns the conflicting resource of a connector's error into its public id.
+    request.scope["state"]["encode_ref"] = presenter.encode
+    return Storage(state, row, connector, presenter)
+
+
+def read_ref(request: Request, storage: Storage, *, kind: Kind) -> Ref:
+    """The file or folder that the path names."""
+    return storage.present.decode(read_segment(request.path_params[f"{kind}_id"]), kind=kind)
+
+
+def read_body_source(request: Request, *, size_bytes_max: int) -> StreamSource:
+    """The request's body as a byte source, never buffered. Its declared length, if any, is enforced."""
+    get_request_state(request).body_bytes_max = size_bytes_max
+    text = request.headers.get("content-length", "")
+    size_bytes = int(text) if text.isascii() and text.isdigit() else None
+    if size_bytes is not None and size_bytes > size_bytes_max:
+        raise ConnectorError(ErrorKind.TOO_LARGE, f"{size_bytes} bytes are more than the limit of {size_bytes_max}.")
+    return StreamSource(read_body(request), size_bytes=size_bytes, size_bytes_max=size_bytes_max)
+
+
+async def read_body(request: Request) -> AsyncIterator[bytes]:
+    """The chunks of the body; a client that leaves, or breaks a limit, is a failed source to the connector."""
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect as error:
+        raise ConnectorError(ErrorKind.SOURCE_FAILED, "The client went away before the body was complete.") from error
+    except ApiError as error:
+        raise ConnectorError(ErrorKind.SOURCE_FAILED, error.message) from error

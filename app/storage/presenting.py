@@ -1,0 +1,120 @@
+"""From connectors' resources to the API's objects, and from public ids back to references."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from app.core.errors import ApiError, ErrorCode
+from app.core.ids import IdCodec
+from app.storage.schemas import FileReply, FolderReply, ParentReply, PersonReply, RawReply
+from connectors.core.resources import File, Folder, Kind, Parent, RawId, Ref, Resource
+
+ROOT_ID = "root"
+
+
+class Presenter:
+    """Makes the objects of one account for one request; parents that repeat on a page are made once."""
+
+    def __init__(self, *, ids: IdCodec, account_id: int, origin: str, root: Ref, include_raw: bool = False) -> None:
+        self._ids = ids
+        self._account_id = account_id
+        self._prefix = f"{origin}/v1/accounts/{account_id}/storage"
+        self._root = root
+        self._include_raw = include_raw
+        self._parents: dict[tuple[RawId, str | None], ParentReply] = {}
+
+    def href(self, path: str) -> str:
+        """An absolute address below this account's storage."""
+        return f"{self._prefix}/{path}"
+
+    def encode(self, ref: Ref) -> str:
+        """The public id; the account's root is always `root`."""
+        return ROOT_ID if ref == self._root else self._ids.encode(self._account_id, ref)
+
+    def decode(self, public_id: str, *, kind: Kind) -> Ref:
+        """What an id names; ApiError 404 for one that is not of this account, 400 for one of the other kind."""
+        ref = self._root if public_id == ROOT_ID else self._ids.decode(self._account_id, public_id)
+        if ref is None:
+            raise ApiError(ErrorCode.NOT_FOUND, f"There is no such {kind}.")
+        if ref.kind != kind:
+            raise ApiError(ErrorCode.INVALID_RESOURCE_TYPE, f"The id belongs to a {ref.kind}, not a {kind}.")
+        return ref
+
+    def decode_parent(self, public_id: str | None) -> RawId:
+        """A parent folder from a body; the root if missing. ApiError 400 invalid_parent_folder."""
+        if public_id is None or public_id == ROOT_ID:
+            return self._root.raw_id
+        ref = self._ids.decode(self._account_id, public_id)
+        if ref is None or ref.kind != "folder":
+            raise ApiError(ErrorCode.INVALID_PARENT_FOLDER, "parent_id is not the id of a folder of this account.")
+        return ref.raw_id
+
+    def build(self, resource: Resource) -> FileReply | FolderReply:
+        """The API's object."""
+        return self.build_file(resource) if isinstance(resource, File) else self.build_folder(resource)
+
+    def build_file(self, file: File) -> FileReply:
+        """A file as the API shows it."""
+        public_id = self._ids.encode(self._account_id, Ref("file", file.raw_id))
+        return FileReply(
+            id=public_id,
+            name=file.name,
+            size=file.size_bytes,
+            created=file.created_at,
+            modified=file.modified_at,
+            account=self._account_id,
+            parent=self._build_parent(file.parent),
+            ancestors=self._build_ancestors(file.ancestors),
+            path=file.path,
+            mime_type=file.media_type,
+            downloadable=file.is_downloadable,
+            raw_id=file.raw_id,
+            owner=_build_person(file.owner_id),
+            creator=_build_person(file.creator_id),
+            last_modifier=_build_person(file.last_modifier_id),
+            ids={"default": public_id},
+            href=f"{self._prefix}/files/{public_id}",
+            raw=RawReply(file.raw_id, file.raw) if self._include_raw else UNSET,
+        )
+
+    def build_folder(self, folder: Folder) -> FolderReply:
+        """A folder as the API shows it."""
+        public_id = self.encode(Ref("folder", folder.raw_id))
+        return FolderReply(
+            id=public_id,
+            name=folder.name,
+            created=folder.created_at,
+            modified=folder.modified_at,
+            account=self._account_id,
+            parent=self._build_parent(folder.parent),
+            ancestors=self._build_ancestors(folder.ancestors),
+            path=folder.path,
+            raw_id=folder.raw_id,
+            owner=_build_person(folder.owner_id),
+            creator=_build_person(folder.creator_id),
+            last_modifier=_build_person(folder.last_modifier_id),
+            can_create_folders=folder.can_create_folders,
+            can_upload_files=folder.can_upload_files,
+            can_list_recursively=False,
+            ids={"default": public_id},
+            href=f"{self._prefix}/folders/{public_id}",
+            raw=RawReply(folder.raw_id, folder.raw) if self._include_raw else UNSET,
+        )
+
+    def _build_ancestors(self, ancestors: tuple[Parent, ...] | None) -> list[ParentReply] | None:
+        if ancestors is None:
+            return None
+        return [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
+
+    def _build_parent(self, parent: Parent | None) -> ParentReply | None:
+        if parent is None:
+            return None
+        key = (parent.raw_id, parent.name)
+        reply = self._parents.get(key)
+        if reply is None:
+            reply = self._parents[key] = ParentReply(self.encode(Ref("folder", parent.raw_id)), parent.name)
+        return reply
+
+
+def _build_person(raw_id: str | None) -> PersonReply | None:
+    return None if raw_id is None else PersonReply(raw_id)

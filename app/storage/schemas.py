@@ -1,0 +1,123 @@
+"""What the API takes and gives for files and folders (contract section 4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[datetime, Meta(tz=True)]
+NAME_CHARACTERS_MAX = 4096
+PATH_CHARACTERS_MAX = 16_384
+ID_CHARACTERS_MAX = 8192 + 2
+
+
+class ParentReply(Struct, gc=False):
+    """The folder that holds something."""
+
+    id: str
+    name: str | None
+    type: str = "folder"
+    id_type: str = "default"
+
+
+class PersonReply(Struct, gc=False):
+    """A user at the storage."""
+
+    id: str
+
+
+class RawReply(Struct, gc=False):
+    """The storage's own view, with `X-Kloudless-Raw-Data: true`."""
+
+    id: str
+    object: dict[str, Any] | None
+
+
+class FileReply(Struct, kw_only=True, gc=False, tag_field="type", tag="file"):
+    """A file."""
+
+    id: str
+    name: str
+    size: int | None
+    created: Time | None
+    modified: Time | None
+    account: int
+    parent: ParentReply | None
+    ancestors: list[ParentReply] | None
+    path: str | None
+    mime_type: str | None
+    downloadable: bool
+    raw_id: str
+    owner: PersonReply | None
+    creator: PersonReply | None
+    last_modifier: PersonReply | None
+    ids: dict[str, str]
+    href: str
+    id_type: str = "default"
+    api: str = "storage"
+    raw: RawReply | UnsetType = UNSET
+
+
+class FolderReply(Struct, kw_only=True, gc=False, tag_field="type", tag="folder"):
+    """A folder."""
+
+    id: str
+    name: str
+    created: Time | None
+    modified: Time | None
+    account: int
+    parent: ParentReply | None
+    ancestors: list[ParentReply] | None
+    path: str | None
+    raw_id: str
+    owner: PersonReply | None
+    creator: PersonReply | None
+    last_modifier: PersonReply | None
+    can_create_folders: bool
+    can_upload_files: bool
+    can_list_recursively: bool
+    ids: dict[str, str]
+    href: str
+    size: None = None
+    id_type: str = "default"
+    api: str = "storage"
+    raw: RawReply | UnsetType = UNSET
+
+
+class QuotaReply(Struct, kw_only=True):
+    """Space of the account in bytes; null where the storage does not say."""
+
+    total: int | None
+    used: int | None
+    remaining: int | None
+    href: str
+    type: str = "quota"
+    api: str = "storage"
+
+
+class Body(BaseModel):
+    """What clients send beside the fields we know is ignored: some send whole objects back."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class FolderCreate(Body):
+    """A new folder."""
+
+    name: str = Field(min_length=1, max_length=NAME_CHARACTERS_MAX)
+    parent_id: str | None = Field(None, max_length=ID_CHARACTERS_MAX, description="`root` if left out.")
+
+
+class ResourceUpdate(Body):
+    """A new name, a new parent, or both."""
+
+    name: str | None = Field(None, min_length=1, max_length=NAME_CHARACTERS_MAX)
+    parent_id: str | None = Field(None, max_length=ID_CHARACTERS_MAX)
+    account: int | str | None = Field(None, description="Only the account itself.")
+
+
+class ResourceCopy(ResourceUpdate):
+    """Where the copy goes; the same name if left out."""

@@ -1,0 +1,111 @@
+"""All queries on uploads in parts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.core.db import AnySession, WriteSession
+from app.models import UploadPart, UploadSession
+
+
+class UploadRepository:
+    """Reads and writes within one session. Claims are compare-and-set: who gets a row back holds it."""
+
+    def __init__(self, session: AnySession) -> None:
+        self._session = session
+
+    @property
+    def _writer(self) -> WriteSession:
+        if not isinstance(self._session, WriteSession):
+            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
+        return self._session
+
+    async def find(self, upload_id: int, *, account_id: int) -> UploadSession | None:
+        return await self._session.scalar(
+            select(UploadSession).where(UploadSession.id == upload_id, UploadSession.account_id == account_id)
+        )
+
+    async def add(self, row: UploadSession) -> None:
+        self._writer.add(row)
+        await self._writer.flush()
+
+    async def save_part(self, part: UploadPart) -> bool:
+        """Notes a stored part; False if the upload is not open any more."""
+        is_open = await self._writer.scalar(
+            update(UploadSession)
+            .where(UploadSession.id == part.upload_session_id, UploadSession.state == "open")
+            .values(state="open")
+            .returning(UploadSession.id)
+        )
+        if is_open is None:
+            return False
+        insert = sqlite.insert if self._writer.get_bind().dialect.name == "sqlite" else postgresql.insert
+        values = {"size_bytes": part.size_bytes, "receipt": part.receipt, "created_at": part.created_at}
+        await self._writer.execute(
+            insert(UploadPart)
+            .values(upload_session_id=part.upload_session_id, number=part.number, **values)
+            .on_conflict_do_update(index_elements=["upload_session_id", "number"], set_=values)
+        )
+        return True
+
+    async def list_parts(self, upload_id: int, *, limit: int) -> list[UploadPart]:
+        return list(
+            await self._session.scalars(
+                select(UploadPart)
+                .where(UploadPart.upload_session_id == upload_id)
+                .order_by(UploadPart.number)
+                .limit(limit)
+            )
+        )
+
+    async def claim(self, upload_id: int, *, now: datetime, until: datetime) -> int | None:
+        """Takes an open upload, or one whose claim has ended; the claim's epoch, None if it is not to be had."""
+        return await self._writer.scalar(
+            update(UploadSession)
+            .where(
+                UploadSession.id == upload_id,
+                or_(
+                    UploadSession.state == "open",
+                    and_(UploadSession.state == "finishing", UploadSession.claimed_until < now),
+                ),
+            )
+            .values(state="finishing", epoch=UploadSession.epoch + 1, claimed_until=until)
+            .returning(UploadSession.epoch)
+        )
+
+    async def settle(self, upload_id: int, *, epoch: int, state: str, result_raw_id: str | None = None) -> bool:
+        """Ends a claim in `state`; False if somebody else has it by now."""
+        row = await self._writer.scalar(
+            update(UploadSession)
+            .where(UploadSession.id == upload_id, UploadSession.state == "finishing", UploadSession.epoch == epoch)
+            .values(state=state, claimed_until=None, result_raw_id=result_raw_id)
+            .returning(UploadSession.id)
+        )
+        return row is not None
+
+    async def delete_parts(self, upload_id: int) -> None:
+        await self._writer.execute(delete(UploadPart).where(UploadPart.upload_session_id == upload_id))
+
+    async def list_expired(self, *, now: datetime, limit: int) -> list[UploadSession]:
+        return list(
+            await self._session.scalars(
+                select(UploadSession)
+                .where(UploadSession.expires_at < now, UploadSession.state.in_(("open", "finishing")))
+                .order_by(UploadSession.expires_at)
+                .limit(limit)
+            )
+        )
+
+    async def list_sealed(self, *, after_id: int, limit: int) -> list[UploadSession]:
+        return list(
+            await self._session.scalars(
+                select(UploadSession)
+                .where(UploadSession.id > after_id)
+                .order_by(UploadSession.id)
+                .limit(limit)
+                .with_for_update()
+            )
+        )

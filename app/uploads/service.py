@@ -1,0 +1,226 @@
+"""The rules for uploads in parts: the rows say what exists, the connector holds the bytes, a claim finishes once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from app.accounts.callers import build_connector, load_row
+from app.core.clock import now
+from app.core.errors import ApiError, ErrorCode
+from app.core.state import State
+from app.models import UploadPart, UploadSession
+from app.storage.opening import Storage
+from app.uploads.repository import UploadRepository
+from app.uploads.schemas import UploadStart
+from connectors.core import resources
+from connectors.core.bytesource import ByteSource
+from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.resources import File, OnConflict, Part, RawId, Ref
+
+CLAIM_SECONDS = 600
+EXPIRED_BATCH_COUNT = 100
+
+log = structlog.get_logger("app.uploads")
+
+
+async def start(storage: Storage, body: UploadStart, *, is_overwriting: bool) -> UploadSession:
+    """Begins an upload at the storage and notes it."""
+    parent = storage.present.decode_parent(body.parent_id)
+    session = await storage.connector.start_upload(
+        parent,
+        body.name,
+        size_bytes=body.size,
+        on_conflict=OnConflict.REPLACE if is_overwriting else OnConflict.RENAME,
+    )
+    moment = now()
+    row = UploadSession(
+        account_id=storage.row.id,
+        parent_raw_id=session.parent,
+        name=session.name,
+        on_conflict=session.on_conflict.value,
+        size_bytes=session.size_bytes,
+        part_size_bytes=session.part_size_bytes,
+        sealed_state=_seal_state(storage.state, storage.row.id, session.state),
+        state="open",
+        epoch=0,
+        created_at=moment,
+        expires_at=moment + timedelta(hours=storage.state.settings.upload_session_hours_max),
+    )
+    try:
+        async with storage.state.db.writing() as db_session:
+            await UploadRepository(db_session).add(row)
+    except BaseException:
+        await storage.connector.abort_upload(session)
+        raise
+    return row
+
+
+async def get(storage: Storage, upload_id: int) -> UploadSession:
+    """An upload of this account that can still go on; ApiError 404 for any other."""
+    async with storage.state.db.reading() as session:
+        row = await UploadRepository(session).find(upload_id, account_id=storage.row.id)
+    if row is None or row.state == "aborted" or (row.state == "open" and row.expires_at < now()):
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such upload; it may have been aborted or have expired.")
+    return row
+
+
+async def put_part(storage: Storage, row: UploadSession, number: int, source: ByteSource) -> Part:
+    """Stores one part. The same number again replaces it."""
+    if row.state != "open":
+        raise ApiError(ErrorCode.CONFLICT, "The upload is being completed; it takes no more parts.")
+    part = await storage.connector.put_part(_build_session(storage.state, row), number, source)
+    async with storage.state.db.writing() as session:
+        is_saved = await UploadRepository(session).save_part(
+            UploadPart(
+                upload_session_id=row.id,
+                number=number,
+                size_bytes=part.size_bytes,
+                receipt=part.receipt,
+                created_at=now(),
+            )
+        )
+    if not is_saved:
+        raise ApiError(ErrorCode.CONFLICT, "The upload was completed or aborted meanwhile.")
+    return part
+
+
+async def complete(storage: Storage, upload_id: int) -> File:
+    """Makes the file of the parts. Repeating it after success gives the file again; a missing part is 400."""
+    row = await get(storage, upload_id)
+    if row.state == "finished" and row.result_raw_id is not None:
+        found = await storage.connector.get(Ref("file", RawId(row.result_raw_id)))
+        if isinstance(found, File):
+            return found
+    epoch = await _claim(storage.state, row)
+    try:
+        async with storage.state.db.reading() as session:
+            rows = await UploadRepository(session).list_parts(
+                row.id, limit=storage.connector.manifest.limits.upload_parts_max
+            )
+        parts = [Part(part.number, part.size_bytes, part.receipt) for part in rows]
+        check_parts(row, parts)
+        file = await storage.connector.finish_upload(_build_session(storage.state, row), parts)
+    except (ConnectorError, ApiError) as error:
+        # What may have been applied stays claimed until the claim ends by itself, so that nobody finishes it twice.
+        if not (isinstance(error, ConnectorError) and error.maybe_applied):
+            await _settle(storage.state, row, epoch, "open")
+        raise
+    await _settle(storage.state, row, epoch, "finished", result_raw_id=file.raw_id)
+    return file
+
+
+def check_parts(row: UploadSession, parts: list[Part]) -> None:
+    """ApiError 400 that names the first part that is missing or has the wrong size."""
+    for expected, part in enumerate(parts, start=1):
+        if part.number != expected:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"Part {expected} is missing; send it, then complete again.")
+        if part.size_bytes != row.part_size_bytes and (expected != len(parts) or part.size_bytes > row.part_size_bytes):
+            raise ApiError(
+                ErrorCode.INVALID_PARAMETERS,
+                f"Part {expected} has {part.size_bytes} bytes; all but the last need exactly {row.part_size_bytes}.",
+            )
+    total = sum(part.size_bytes for part in parts)
+    if row.size_bytes is not None and total != row.size_bytes:
+        raise ApiError(
+            ErrorCode.INVALID_PARAMETERS, f"The parts hold {total} bytes, but {row.size_bytes} were announced."
+        )
+
+
+async def abort(storage: Storage, upload_id: int) -> None:
+    """Ends an upload and frees what it held. ApiError 404 if it is finished or gone."""
+    row = await get(storage, upload_id)
+    if row.state == "finished":
+        raise ApiError(ErrorCode.NOT_FOUND, "The upload is finished.")
+    await _abort(storage.state, storage.connector, row)
+
+
+async def abort_expired(state: State) -> int:
+    """Aborts uploads that are past their time, at the storage too; returns how many. Failures are tried again later."""
+    async with state.db.reading() as session:
+        rows = await UploadRepository(session).list_expired(now=now(), limit=EXPIRED_BATCH_COUNT)
+    aborted_count = 0
+    for row in rows:
+        account = await load_row(state, row.account_id)
+        try:
+            if account is not None:
+                await _abort(state, build_connector(state, account), row)
+            else:
+                epoch = await _claim(state, row)
+                await _settle(state, row, epoch, "aborted")
+            aborted_count += 1
+        except (ConnectorError, ApiError) as error:
+            log.warning("expired upload not aborted", upload_id=row.id, error=str(error))
+    return aborted_count
+
+
+async def _abort(state: State, connector: Connector, row: UploadSession) -> None:
+    epoch = await _claim(state, row)
+    try:
+        await connector.abort_upload(_build_session(state, row))
+    except ConnectorError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            await _settle(state, row, epoch, "open")
+            raise
+    await _settle(state, row, epoch, "aborted")
+
+
+async def _claim(state: State, row: UploadSession) -> int:
+    moment = now()
+    async with state.db.writing() as session:
+        epoch = await UploadRepository(session).claim(
+            row.id, now=moment, until=moment + timedelta(seconds=CLAIM_SECONDS)
+        )
+    if epoch is None:
+        raise ApiError(ErrorCode.CONFLICT, "The upload is being completed or aborted by another request.")
+    return epoch
+
+
+async def _settle(
+    state: State, row: UploadSession, epoch: int, new_state: str, *, result_raw_id: str | None = None
+) -> None:
+    async with state.db.writing() as session:
+        repository = UploadRepository(session)
+        is_ours = await repository.settle(row.id, epoch=epoch, state=new_state, result_raw_id=result_raw_id)
+        if is_ours and new_state != "open":
+            await repository.delete_parts(row.id)
+
+
+async def reseal_states(state: State, *, batch_count: int = 200) -> int:
+    """Seals all stored states with the newest key; returns how many were sealed anew. Safe to repeat."""
+    after_id, resealed_count = 0, 0
+    while True:
+        async with state.db.writing() as session:
+            rows = await UploadRepository(session).list_sealed(after_id=after_id, limit=batch_count)
+            for row in rows:
+                if not state.keys.is_current(row.sealed_state):
+                    value = _build_session(state, row).state
+                    row.sealed_state = _seal_state(state, row.account_id, value)
+                    resealed_count += 1
+        if not rows:
+            return resealed_count
+        after_id = rows[-1].id
+
+
+def _build_session(state: State, row: UploadSession) -> resources.UploadSession:
+    plain = state.keys.open(row.sealed_state, purpose=_purpose(row.account_id))
+    return resources.UploadSession(
+        parent=RawId(row.parent_raw_id),
+        name=row.name,
+        on_conflict=OnConflict(row.on_conflict),
+        part_size_bytes=row.part_size_bytes,
+        size_bytes=row.size_bytes,
+        state=msgspec.json.decode(plain, type=dict[str, Any]),
+    )
+
+
+def _seal_state(state: State, account_id: int, value: dict[str, Any]) -> str:
+    return state.keys.seal(msgspec.json.encode(value), purpose=_purpose(account_id))
+
+
+def _purpose(account_id: int) -> str:
+    return f"upload_state:{account_id}"

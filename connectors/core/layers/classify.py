@@ -1,0 +1,159 @@
+"""Turns a bad HTTP reply into a ConnectorError, so that everything above reasons about kinds and not about statuses.
+
+The provider's own function decides first; what it leaves open, this table decides:
+
+    status               kind                 remark
+    2xx 206 304 308      (the reply passes)   so does every status that the request expects
+    401                  token_expired        never leaves the stack
+    403 451              permission_denied
+    404 410              not_found
+    408 504              timed_out            may have been applied
+    409                  already_exists
+    412                  precondition_failed
+    413                  too_large
+    416                  range_invalid        size from Content-Range
+    423                  permission_denied    locked by somebody
+    425                  unavailable          refused, nothing happened
+    429 509              rate_limited         refused, nothing happened
+    501                  unsupported
+    503 + Retry-After    unavailable          refused, nothing happened
+    507                  quota_exceeded
+    other 5xx            unavailable          may have been applied
+    other 3xx 4xx        unexpected
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import httpx
+
+from connectors.core.call import Send
+from connectors.core.clock import Clock
+from connectors.core.errors import ConnectorError, ErrorKind
+
+ERROR_BODY_BYTES_MAX = 64 * 1024
+ERROR_BODY_SECONDS_MAX = 5.0
+RETRY_AFTER_SECONDS_CAP = 86_400.0  # more is no information, and must not overflow anybody's arithmetic
+REQUEST_ID_CHARACTERS_MAX = 100
+
+EXPECTED_STATUSES = "kloudless.expected_statuses"
+"""Where a request's extensions list bad-looking statuses that its sender handles itself, such as a 302 it follows."""
+
+ClassifyReply = Callable[[httpx.Response, bytes], ConnectorError | None]
+"""A provider's own reading of a bad reply and the start of its body; None leaves it to the common table."""
+
+PASSING = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.PERMANENT_REDIRECT})
+
+KIND_BY_STATUS: Mapping[int, ErrorKind] = {
+    401: ErrorKind.TOKEN_EXPIRED,
+    403: ErrorKind.PERMISSION_DENIED,
+    404: ErrorKind.NOT_FOUND,
+    408: ErrorKind.TIMED_OUT,
+    409: ErrorKind.ALREADY_EXISTS,
+    410: ErrorKind.NOT_FOUND,
+    412: ErrorKind.PRECONDITION_FAILED,
+    413: ErrorKind.TOO_LARGE,
+    416: ErrorKind.RANGE_INVALID,
+    423: ErrorKind.PERMISSION_DENIED,
+    425: ErrorKind.UNAVAILABLE,
+    429: ErrorKind.RATE_LIMITED,
+    451: ErrorKind.PERMISSION_DENIED,
+    501: ErrorKind.UNSUPPORTED,
+    504: ErrorKind.TIMED_OUT,
+    507: ErrorKind.QUOTA_EXCEEDED,
+    509: ErrorKind.RATE_LIMITED,
+}
+
+_DOUBTFUL_KINDS = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMED_OUT, ErrorKind.UNEXPECTED})
+
+
+def classify(
+    send: Send[httpx.Request, httpx.Response], *, clock: Clock, classify_reply: ClassifyReply | None = None
+) -> Send[httpx.Request, httpx.Response]:
+    """Passes good and expected replies on untouched; closes every other one and raises what it means."""
+
+    async def send_classified(request: httpx.Request) -> httpx.Response:
+        reply = await send(request)
+        status = reply.status_code
+        if reply.is_success or status in PASSING or status in request.extensions.get(EXPECTED_STATUSES, ()):
+            return reply
+        body = await _read_start_and_close(reply)
+        error = classify_reply(reply, body) if classify_reply else None
+        raise _complete(error or _classify_status(reply), reply, clock.now())
+
+    return send_classified
+
+
+def read_retry_after(reply: httpx.Response, now: datetime) -> float | None:
+    """Seconds that the reply asks to wait; None for no hint, or a senseless one. A date counts from the reply's own."""
+    value = reply.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        return min(float(value), RETRY_AFTER_SECONDS_CAP)
+    at = _read_date(value)
+    if at is None:
+        return None
+    seconds = (at - (_read_date(reply.headers.get("date", "")) or now)).total_seconds()
+    return min(seconds, RETRY_AFTER_SECONDS_CAP) if seconds >= 0 else None
+
+
+def _read_date(value: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _read_start_and_close(reply: httpx.Response) -> bytes:
+    if reply.is_stream_consumed:
+        return reply.content[:ERROR_BODY_BYTES_MAX]
+    start = bytearray()
+    try:
+        async with asyncio.timeout(ERROR_BODY_SECONDS_MAX):
+            async for chunk in reply.aiter_raw():
+                start += chunk
+                if len(start) >= ERROR_BODY_BYTES_MAX:
+                    break
+    except (ConnectorError, httpx.HTTPError, TimeoutError):
+        pass  # the status alone has to do
+    finally:
+        await reply.aclose()
+    return bytes(start[:ERROR_BODY_BYTES_MAX])
+
+
+def _classify_status(reply: httpx.Response) -> ConnectorError:
+    status = reply.status_code
+    kind = KIND_BY_STATUS.get(status)
+    if kind is None:
+        kind = ErrorKind.UNAVAILABLE if reply.is_server_error else ErrorKind.UNEXPECTED
+    if reply.is_redirect:
+        message = f"the provider redirected (status {status}) where no redirect is followed"
+    else:
+        message = f"the provider answered with status {status}"
+    return ConnectorError(kind, message)
+
+
+def _complete(error: ConnectorError, reply: httpx.Response, now: datetime) -> ConnectorError:
+    """Adds what the head of the reply says, whoever chose the kind."""
+    status = error.status = reply.status_code
+    retry_after_seconds = read_retry_after(reply, now)
+    if error.retry_after_seconds is None and error.kind in (ErrorKind.RATE_LIMITED, ErrorKind.UNAVAILABLE):
+        error.retry_after_seconds = retry_after_seconds
+    is_refusal = status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_seconds is not None
+    is_doubtful = reply.is_server_error or status == HTTPStatus.REQUEST_TIMEOUT
+    if error.kind in _DOUBTFUL_KINDS and is_doubtful and not is_refusal:
+        error.maybe_applied = True
+    if error.kind is ErrorKind.RANGE_INVALID and error.size_bytes is None:
+        size = re.fullmatch(r"bytes \*/([0-9]{1,19})", reply.headers.get("content-range", ""))
+        error.size_bytes = int(size[1]) if size else None
+    error.context.setdefault("status", str(status))
+    for name, value in reply.headers.items():
+        if name.endswith("request-id"):
+            error.context.setdefault("request_id", value[:REQUEST_ID_CHARACTERS_MAX])
+    return error

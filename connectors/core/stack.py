@@ -1,0 +1,195 @@
+"""The order of the layers, in one place, and what they share between calls.
+
+Outermost first, and why each stands where it stands:
+
+    retry        around everything: a repeat is signed, limited and seen like a first attempt
+    authorize    each attempt is signed afresh; the repeat after a renewed token is limited and seen too
+    rate_limit   every real send takes its turn; waiting for it is not counted as the provider's slowness
+    observe      sees every real send, by kind of error, because it stands outside of
+    classify     bad replies and exceptions become ConnectorError; above it nobody knows statuses
+    transport    HTTP, or whatever runs the work
+
+Calls that are not HTTP pass the same layers except authorize: their sessions sign in when they open.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, cast
+
+import httpx
+
+from connectors.core.call import ResultT, Send, SendWork, Work
+from connectors.core.clock import Clock, SystemClock
+from connectors.core.errors import ConnectorError
+from connectors.core.layers.authorize import Sign, authorize
+from connectors.core.layers.classify import ClassifyReply, classify
+from connectors.core.layers.observe import LogObserver, Observer, observe
+from connectors.core.layers.rate_limit import RateLimiter, rate_limit
+from connectors.core.layers.retry import RetryBudget, RetryPolicy, retry
+from connectors.core.manifest import Manifest
+from connectors.core.tokens import SingleFlightTokens, Token, TokenSource
+from connectors.core.transport import TransportSettings, build_transport
+
+__all__ = ["ClassifyException", "Runtime", "SingleFlightTokens", "Token", "TokenSource"]
+
+ACCOUNTS_MAX = 10_000  # whose budgets are remembered; the longest unused idle one is forgotten first
+
+HttpSend = Send[httpx.Request, httpx.Response]
+ClassifyException = Callable[[Exception], ConnectorError | None]
+"""A protocol's reading of what its library raised; None lets the exception through."""
+
+
+class _AccountBudgets:
+    """What all calls of one account at one service share."""
+
+    def __init__(self, manifest: Manifest, clock: Clock) -> None:
+        self.retry = RetryBudget(clock)
+        self.limiter = RateLimiter(
+            requests_per_second=manifest.limits.requests_per_second,
+            requests_parallel_max=manifest.limits.requests_parallel_max,
+            clock=clock,
+        )
+
+
+class Runtime:
+    """One per process: the transport and every account's budgets. Builds cheap sends for one account and request."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        transport: HttpSend | None = None,
+        policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._observer = observer or LogObserver()
+        self._transport = transport
+        self._policy = policy
+        self._random = random
+        self._accounts: OrderedDict[tuple[str, str], _AccountBudgets] = OrderedDict()
+
+    async def aclose(self) -> None:
+        """Closes the transport."""
+        transport, self._transport = self._transport, None
+        close = getattr(transport, "aclose", None)
+        if close is not None:
+            await close()
+
+    def build_send(
+        self,
+        manifest: Manifest,
+        account_key: str,
+        *,
+        tokens: TokenSource | None = None,
+        sign: Sign | None = None,
+        classify_reply: ClassifyReply | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        transport: HttpSend | None = None,
+    ) -> HttpSend:
+        """A send for HTTP. `transport` is for accounts with a host of their own; whoever made it closes it."""
+        budgets = self._budgets(manifest, account_key)
+        send = classify(transport or self._shared_transport(), clock=self._clock, classify_reply=classify_reply)
+        send = observe(
+            send,
+            observer=self._observer,
+            clock=self._clock,
+            service=manifest.service,
+            account_key=account_key,
+            read_host=lambda request: request.url.host,
+            read_status=lambda reply: reply.status_code,
+        )
+        send = rate_limit(send, limiter=budgets.limiter, hold=_hold_until_body_ends)
+        send = authorize(
+            send, allowed_hosts=manifest.allowed_hosts, tokens=tokens, sign=sign, extra_headers=extra_headers
+        )
+        return retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
+
+    def build_send_work(
+        self, manifest: Manifest, account_key: str, *, classify_exception: ClassifyException
+    ) -> SendWork:
+        """A send for every other protocol. A call's slot is free again when its work has returned."""
+        budgets = self._budgets(manifest, account_key)
+        send = _classify_work(classify_exception)
+        send = observe(
+            send, observer=self._observer, clock=self._clock, service=manifest.service, account_key=account_key
+        )
+        send = rate_limit(send, limiter=budgets.limiter)
+        send = retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
+
+        async def send_work(work: Work[ResultT]) -> ResultT:
+            return cast("ResultT", await send(work))
+
+        return send_work
+
+    def _budgets(self, manifest: Manifest, account_key: str) -> _AccountBudgets:
+        key = (manifest.service, account_key)
+        budgets = self._accounts.get(key)
+        if budgets is None:
+            if len(self._accounts) >= ACCOUNTS_MAX:
+                idle = (k for k, b in self._accounts.items() if b.limiter.is_idle)
+                del self._accounts[next(idle, next(iter(self._accounts)))]
+            budgets = self._accounts[key] = _AccountBudgets(manifest, self._clock)
+        self._accounts.move_to_end(key)
+        return budgets
+
+    def _shared_transport(self) -> HttpSend:
+        if self._transport is None:
+            self._transport = build_transport(TransportSettings())
+        return self._transport
+
+
+def _classify_work(classify_exception: ClassifyException) -> Send[Work[Any], Any]:
+    async def run(work: Work[Any]) -> Any:
+        try:
+            return await work.run()
+        except (ConnectorError, AssertionError):
+            raise
+        except Exception as error:
+            classified = classify_exception(error)
+            if classified is None:
+                raise
+            raise classified from error
+
+    return run
+
+
+class _HeldStream(httpx.AsyncByteStream):
+    """A reply's body that gives its slot back when it ends, is closed, or is thrown away."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[[], None]) -> None:
+        self._stream = stream
+        self._release: Callable[[], None] | None = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        finally:
+            self._let_go()
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._let_go()
+
+    def __del__(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+
+def _hold_until_body_ends(reply: httpx.Response, release: Callable[[], None]) -> httpx.Response:
+    if reply.is_closed or not isinstance(reply.stream, httpx.AsyncByteStream):
+        release()
+    else:
+        reply.stream = _HeldStream(reply.stream, release)
+    return reply

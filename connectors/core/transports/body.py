@@ -1,0 +1,140 @@
+"""Request bodies: from a byte source to the HTTP client, with a hand on them until the last byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+
+from connectors.core.bytesource import CHUNK_BYTES, ByteSource
+from connectors.core.transports.wire import TransportSettings
+
+SMALL_BODY_BYTES_MAX = 64 * 1024  # fits the socket's buffer, so sending it never takes long
+
+
+def build_body(source: ByteSource) -> tuple[dict[str, str], httpx.AsyncByteStream]:
+    """Headers and `stream` for an httpx.Request that sends `source`; each attempt to send the request opens it anew."""
+    if source.size_bytes is None:
+        return {"Transfer-Encoding": "chunked"}, _SourceStream(source)
+    return {"Content-Length": str(source.size_bytes)}, _SourceStream(source)
+
+
+class _SourceStream(httpx.AsyncByteStream):
+    """A byte source as httpx knows bodies.
+
+    The chunk that completes the declared size is held back until the source has ended: HTTP clients stop asking at
+    Content-Length, and a source that runs over would be stored cut instead of failing.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = self._source.open()
+        sent_bytes, last = 0, b""
+        try:
+            async for chunk in chunks:
+                sent_bytes += len(chunk)
+                if sent_bytes != self._source.size_bytes:
+                    yield chunk
+                elif chunk:
+                    last = chunk
+            if last:
+                yield last
+        finally:
+            await _close(chunks)
+
+
+async def read_small_body(request: httpx.Request) -> bytes | None:
+    """The body if it is short and in memory, or empty; None for one to be sent as an Upload."""
+    try:
+        content = request.content
+    except httpx.RequestNotRead:
+        if request.headers.get("content-length") != "0":
+            return None
+        async for _ in cast("httpx.AsyncByteStream", request.stream):
+            pass  # HTTP clients never ask for an empty body, but its source may have something to say
+        return b""
+    return content if len(content) <= SMALL_BODY_BYTES_MAX else None
+
+
+def build_upload(request: httpx.Request, settings: TransportSettings) -> Upload:
+    """The body of one attempt to send `request`."""
+    stream = cast("httpx.AsyncByteStream", request.stream)
+    return Upload(stream, idle_timeout_seconds=settings.idle_timeout_seconds)
+
+
+class Upload(httpx.AsyncByteStream):
+    """The body of one attempt, in pieces of at most CHUNK_BYTES.
+
+    - `watchdog`, once set, runs while the provider takes a piece and rests while we wait for the source.
+    - `failure` is what the source raised.
+    """
+
+    def __init__(self, stream: httpx.AsyncByteStream, *, idle_timeout_seconds: float) -> None:
+        self._pieces = _split(stream)
+        self._idle_timeout_seconds = idle_timeout_seconds
+        self._puller: asyncio.Task[object] | None = None
+        self._is_stopped = False
+        self.watchdog: asyncio.Timeout | None = None
+        self.failure: BaseException | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_stopped:
+            raise _StoppedError
+        self._watch(None)
+        self._puller = asyncio.current_task()
+        try:
+            return await anext(self._pieces)
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            if self._is_stopped:
+                raise _StoppedError from None
+            self.failure = error
+            raise
+        finally:
+            self._puller = None
+            self._watch(self._idle_timeout_seconds)
+
+    async def stop(self) -> None:
+        """Ends the source, wherever it is. A body that was not complete breaks off, and its connection with it."""
+        self._is_stopped = True
+        if self._puller is not None:  # the HTTP client's own task, which outlives the request
+            puller = self._puller
+            puller.cancel()
+            await asyncio.wait([puller])
+        await _close(self._pieces)
+
+    def _watch(self, seconds: float | None) -> None:
+        if self.watchdog is not None and not self.watchdog.expired():
+            self.watchdog.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+
+
+class _StoppedError(Exception):
+    """The request is over, and with it the sending of its body."""
+
+
+async def _split(stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
+    chunks = aiter(stream)
+    try:
+        async for chunk in chunks:
+            if len(chunk) <= CHUNK_BYTES:
+                yield chunk
+                continue
+            view = memoryview(chunk)
+            for start in range(0, len(view), CHUNK_BYTES):
+                yield bytes(view[start : start + CHUNK_BYTES])
+    finally:
+        await _close(chunks)
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)  # generators have it, iterators in general do not
+    if close is not None:
+        await close()

@@ -1,0 +1,141 @@
+"""The parts of the documentation that are generated from the code, between markers like `<!-- settings -->`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+
+from app.core.errors import ErrorCode
+from app.core.settings import Settings
+from connectors.core.connector import Connector
+from connectors.core.layers.simulate import SimulatingConnector
+from connectors.core.manifest import Capabilities, Limits, Manifest
+from connectors.core.service import Options
+from connectors.registry import build_registry
+from tests.architecture.tree import ROOT, list_files
+
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A generated part: which file it stands in, between which markers, and what makes its text."""
+
+    file: str
+    marker: str
+    render: Callable[[], str]
+
+    def read(self, root: Path = ROOT) -> str:
+        """The text that stands there now; ValueError if the markers are missing."""
+        return self._find((root / self.file).read_text())[1]
+
+    def write(self, root: Path = ROOT) -> None:
+        """Puts the generated text there."""
+        path = root / self.file
+        before, _, after = self._find(path.read_text())
+        path.write_text(f"{before}\n{self.render()}\n{after}")
+
+    def is_current(self, root: Path = ROOT) -> bool:
+        """True when the text is what the code says today."""
+        return self.read(root) == f"\n{self.render()}\n"
+
+    def _find(self, text: str) -> tuple[str, str, str]:
+        found = re.fullmatch(rf"(.*<!-- {self.marker} -->)(.*)(<!-- /{self.marker} -->.*)", text, re.DOTALL)
+        if found is None:
+            message = f"{self.file} lacks the markers <!-- {self.marker} --> and <!-- /{self.marker} -->"
+            raise ValueError(message)
+        before, middle, after = found.groups()
+        return before, middle, after
+
+
+def render_settings() -> str:
+    """The table of environment variables."""
+    rows = [
+        (f"`{_get_variable(name, field)}`", _describe_default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return _render_table(("Variable", "Default", "What it sets"), rows)
+
+
+def render_errors() -> str:
+    """The table of error codes."""
+    rows = [(str(code.status), f"`{code.code}`", code.when) for code in sorted(ErrorCode, key=lambda code: code.status)]
+    return _render_table(("Status", "`error_code`", "When"), rows)
+
+
+def render_capabilities() -> str:
+    """The tables of what each service can do, and of its limits."""
+    manifests = [service.manifest for service in build_registry(Options())]
+    header = ("", *(f"`{manifest.service}`" for manifest in manifests))
+    capabilities = [
+        (f"`{name}`", *(_describe_capability(manifest, name) for manifest in manifests))
+        for name in Capabilities.__struct_fields__
+    ]
+    limits = [
+        (f"`{name}`", *(_describe_limit(getattr(manifest.limits, name)) for manifest in manifests))
+        for name in Limits.__struct_fields__
+    ]
+    return _render_table(header, capabilities) + "\n\n" + _render_table(header, limits)
+
+
+SECTIONS = (
+    Section(file="README.md", marker="settings", render=render_settings),
+    Section(file="README.md", marker="errors", render=render_errors),
+    Section(file="connectors/README.md", marker="capabilities", render=render_capabilities),
+)
+
+
+def list_documented_folders(root: Path = ROOT) -> set[str]:
+    """The top-level folders that README's map names, as `name/` between the markers `folders`."""
+    section = Section(file="README.md", marker="folders", render=str)
+    return set(re.findall(r"^\W*([\w.]+)/(?=\W)", section.read(root), re.MULTILINE))
+
+
+def list_folders(root: Path = ROOT) -> set[str]:
+    """The top-level folders of the repository, those for tools aside."""
+    tops = {path.relative_to(root).parts[0] for path in list_files(root)}
+    return {top for top in tops if (root / top).is_dir() and not top.startswith(".")}
+
+
+def _get_variable(name: str, field: FieldInfo) -> str:
+    """The environment variable that fills a setting."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return next(choice for choice in field.validation_alias.choices if isinstance(choice, str) and choice.isupper())
+    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _describe_default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, SecretStr) or default is None or default in ([], {}, ""):
+        return ""
+    return f"`{default}`"
+
+
+def _describe_capability(manifest: Manifest, name: str) -> str:
+    """Whether the provider can do it, or only the engine in its place."""
+    if getattr(manifest.capabilities, name):
+        return "yes"
+    inner = cast("Connector", SimpleNamespace(manifest=manifest, capabilities=manifest.capabilities))
+    return "simulated" if getattr(SimulatingConnector(inner).capabilities, name) else NOTHING
+
+
+def _describe_limit(limit: object) -> str:
+    if limit is None:
+        return NOTHING
+    if isinstance(limit, int):
+        return f"{limit:,}"
+    if isinstance(limit, tuple):
+        return " ".join(f"`{part}`" for part in limit) or NOTHING
+    return f"`{limit!r}`" if isinstance(limit, str) else str(limit)
+
+
+def _render_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,39 @@
+"""What the suite runs against: a connector with an account to play in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from connectors.core.connector import Connector
+from connectors.core.layers.simulate import SimulatingConnector
+from connectors.core.manifest import Capabilities, Limits, Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One connector and one way to set it up.
+
+    - `open` gives a connector as the registry opens it, for an account that is this test's alone or shared; each test
+      plays in a new folder of it. The path is a folder of the machine for whatever the set-up needs.
+    - `settle_seconds_max` is how long a change may take to be seen by listings.
+    """
+
+    name: str
+    manifest: Manifest
+    open: Callable[[Path], AbstractAsyncContextManager[Connector]]
+    settle_seconds_max: float = 0.0
+
+    @property
+    def limits(self) -> Limits:
+        return self.manifest.limits
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked once it is opened: what the engine adds is offered like what the provider does."""
+        declared = SimpleNamespace(manifest=self.manifest, capabilities=self.manifest.capabilities)
+        return SimulatingConnector(cast("Connector", declared)).capabilities
