@@ -21,7 +21,7 @@ from app.applications import service as applications
 from app.applications.repository import ApplicationRepository
 from app.applications.schemas import ApplicationCreate
 from app.core.errors import ApiError
-from app.core.keys import KeysError
+from app.core.keys import KeyRing, KeysError
 from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
@@ -96,8 +96,7 @@ def _run(operation: Callable[[State], Awaitable[ResultT]]) -> ResultT:
 
     settings = Settings()
     if settings.is_embedded:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        migrate(settings.database_url_text)
+        migrate(settings)
     return asyncio.run(run())
 
 
@@ -132,7 +131,7 @@ def serve(
     settings = Settings()
     with only_server(settings):
         if settings.is_embedded:
-            migrate(settings.database_url_text)
+            migrate(settings)
         elif (revision := read_revision(settings.database_url_text)) != get_head():
             raise StartError(f"The database is at revision {revision}, not {get_head()}; run: kloudless migrate")
         listener = open_socket(settings)
@@ -151,9 +150,7 @@ def serve(
 def run_migrations() -> None:
     """Bring the database to the newest form; safe to repeat."""
     settings = Settings()
-    if settings.is_embedded:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    migrate(settings.database_url_text)
+    migrate(settings)
     print(f"The database is at revision {get_head()}.")
 
 
@@ -333,6 +330,16 @@ def _build_parameter(field: Field) -> inspect.Parameter:
     annotation = Annotated[str, option] if field.is_required else Annotated[str | None, option]
     default = inspect.Parameter.empty if field.is_required else None
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+@keys_cli.command("create")
+def create_keys() -> None:
+    """Make the key file of a new installation. All its servers need the same file; an existing one is kept."""
+    path = Settings().keys_path
+    if path.exists():
+        raise StartError(f"{path} exists; it is kept. To replace the sealing key: kloudless keys rotate")
+    KeyRing.from_file(path, create=True)
+    print(f"Wrote {path}. Keep a copy apart from the database's backups; without it they do not open.")
 
 
 @keys_cli.command("rotate")

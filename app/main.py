@@ -16,7 +16,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
 from app.core.http.edge import Edge, encode_error
@@ -45,7 +44,7 @@ CODE_OF_STATUS = {
 log = structlog.get_logger("app.main")
 
 
-def build_app(settings: Settings, *, registry: Registry | None = None) -> ASGIApp:
+def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
     """The whole API as one ASGI application; opens no connection until it is started."""
     state = build_state(settings, registry=registry)
     app = FastAPI(
@@ -71,7 +70,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> ASGIAp
     ):
         app.add_exception_handler(kind, handler)
     _document(app)
-    return Edge(CanonicalPaths(app, aliases=ALIASES), settings)
+    return Edge(CanonicalPaths(app, aliases=ALIASES), state)
 
 
 def _build_lifespan(state: State) -> Any:

@@ -25,9 +25,16 @@ def main(arguments: Sequence[str]) -> int:
 def check_documents() -> Iterator[str]:
     """What the documentation says and the code does not."""
     for section in SECTIONS:
-        if not section.is_current():
-            yield f"{section.file}: the part {section.marker!r} is out of date; `make fix` rewrites it"
-    documented = list_documented_folders()
+        try:
+            if not section.is_current():
+                yield f"{section.file}: the part {section.marker!r} is out of date; `make fix` rewrites it"
+        except (OSError, ValueError) as error:
+            yield str(error)
+    try:
+        documented = list_documented_folders()
+    except (OSError, ValueError) as error:
+        yield str(error)
+        return
     if documented != list_folders():
         yield f"README.md: the map names {sorted(documented)}, there are {sorted(list_folders())}"
 

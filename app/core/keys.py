@@ -68,7 +68,10 @@ class KeyRing:
         try:
             return cls(_parse(path.read_bytes()), path=path)
         except OSError as error:
-            raise KeysError(f"the key file cannot be read: {path}: {error.strerror}") from error
+            raise KeysError(
+                f"the key file {path} cannot be read ({error.strerror}); bring it here from the first server, "
+                "or make one for a new installation: kloudless keys create"
+            ) from error
 
     def _load(self, keys: Keys) -> None:
         self.keys = keys

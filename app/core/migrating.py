@@ -9,6 +9,8 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
+from app.core.settings import Settings
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -20,9 +22,11 @@ def build_config(database_url: str) -> Config:
     return config
 
 
-def migrate(database_url: str) -> None:
+def migrate(settings: Settings) -> None:
     """Applies what is missing; safe to repeat. Runs its own event loop: call it from a thread or before one runs."""
-    command.upgrade(build_config(database_url), "head")
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    command.upgrade(build_config(settings.database_url_text), "head")
 
 
 def get_head() -> str:

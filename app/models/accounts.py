@@ -31,7 +31,7 @@ class Account(Base):
     is_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     is_verified: Mapped[bool] = mapped_column(server_default=text("true"))
-    scope: Mapped[str] = mapped_column(server_default="")
+    scope: Mapped[str] = mapped_column(server_default=text("''"))
     custom_properties: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     token_expires_at: Mapped[datetime | None]
     refresh_token_expires_at: Mapped[datetime | None]

@@ -42,7 +42,7 @@ class Application(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     developer_id: Mapped[int] = mapped_column(BIG_ID, ForeignKey("developers.id"), index=True)
     name: Mapped[str]
-    description: Mapped[str] = mapped_column(server_default="")
+    description: Mapped[str] = mapped_column(server_default=text("''"))
     logo_url: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     implicit_grant_enabled: Mapped[bool] = mapped_column(server_default=text("false"))

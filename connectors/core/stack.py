@@ -14,6 +14,7 @@ Calls that are not HTTP pass the same layers except authorize: their sessions si
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -164,6 +165,7 @@ class _HeldStream(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream, release: Callable[[], None]) -> None:
         self._stream = stream
         self._release: Callable[[], None] | None = release
+        self._loop = asyncio.get_running_loop()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -179,7 +181,9 @@ class _HeldStream(httpx.AsyncByteStream):
             self._let_go()
 
     def __del__(self) -> None:
-        self._let_go()
+        release, self._release = self._release, None
+        if release is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(release)  # the collector may run in any thread
 
     def _let_go(self) -> None:
         release, self._release = self._release, None

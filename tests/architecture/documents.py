@@ -95,7 +95,7 @@ SECTIONS = (
 def list_documented_folders(root: Path = ROOT) -> set[str]:
     """The top-level folders that README's map names, as `name/` between the markers `folders`."""
     section = Section(file="README.md", marker="folders", render=str)
-    return set(re.findall(r"^\W*([\w.]+)/(?=\W)", section.read(root), re.MULTILINE))
+    return set(re.findall(r"^(?:[-*|] )?`?([\w.]+)/(?=\W)", section.read(root), re.MULTILINE))
 
 
 def list_folders(root: Path = ROOT) -> set[str]:

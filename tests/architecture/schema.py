@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.core.migrating import MIGRATIONS, build_config
 from app.models import Base
-from tests.architecture.tree import ROOT
 from tests.servers.postgres import create_database, drop_database, running_postgres
 
+DIFFERENCE_CHARACTERS_MAX = 300
 DATABASE = f"check_{os.getpid()}"
 
 
 def find_heads() -> list[str]:
     """The migrations that nothing follows; there must be one."""
-    return ScriptDirectory(str(ROOT / "migrations")).get_heads()
+    return ScriptDirectory(str(MIGRATIONS)).get_heads()
 
 
 def find_differences(url: str) -> list[str]:
     """What the models have and the migrated database lacks, or the reverse; the database is migrated here."""
-    migrated = subprocess.run(
-        [sys.executable, "-m", "app.cli", "migrate"],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if migrated.returncode:
-        return [f"migrating failed: {migrated.stderr.strip() or migrated.stdout.strip()}"]
+    command.upgrade(build_config(url), "head")
     return asyncio.run(_compare(url))
 
 
@@ -58,7 +49,7 @@ def empty_databases() -> Iterator[dict[str, str]]:
 def list_differences(connection: Connection) -> list[str]:
     """What would have to change in this database to be as the models say."""
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-    return [str(difference) for difference in compare_metadata(context, Base.metadata)]
+    return [str(difference)[:DIFFERENCE_CHARACTERS_MAX] for difference in compare_metadata(context, Base.metadata)]
 
 
 async def _compare(url: str) -> list[str]:

@@ -59,6 +59,12 @@ def test_only_marked_part_changes_when_section_is_written(tmp_path: Path, sectio
     assert (tmp_path / "A.md").read_text() == "before\n<!-- list -->\nnew\n<!-- /list -->\nafter\n"
 
 
+@pytest.mark.parametrize("line", ["app/    the API\n  core/  inside", "| `app/` | the API |", "- `app/`: the API"])
+def test_only_top_level_is_read_when_map_shows_more(tmp_path: Path, line: str) -> None:
+    (tmp_path / "README.md").write_text(f"x/ before\n<!-- folders -->\n{line}\n<!-- /folders -->\n")
+    assert list_documented_folders(tmp_path) == {"app"}
+
+
 def test_error_names_file_and_marker_when_marker_is_missing(tmp_path: Path, section: Section) -> None:
     (tmp_path / "A.md").write_text("before\n")
     with pytest.raises(ValueError, match=r"A\.md lacks the markers <!-- list -->"):

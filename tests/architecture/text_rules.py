@@ -30,7 +30,7 @@ TOP_LEVEL = frozenset(
 LEAKS = {
     "a path of one machine": re.compile(r"(?<![\w}.])/(work|root)/\w|(?<![\w/.}-])shared/\w"),
     "a package index": re.compile(r"pypi\.(org|python)|pythonhosted\.org|registry\.npmjs|deb\.debian\.org|--index-url"),
-    "who wrote it": re.compile(r"\bclaude\b|\banthropic\b|(?<![-_\w])agents?\b|\bissue #?\d", re.IGNORECASE),
+    "who wrote it": re.compile(r"\bclaude\b|\banthropic\b|(?<![-_\w])(?<!host )agents?\b|\bissue #?\d", re.IGNORECASE),
 }
 OPEN_END = re.compile(r"\b(TODO|FIXME|XXX)\b")
 WORD_LISTS = {Path(__file__), Path(__file__).with_name("test_rules.py")}  # hold the words that are looked for

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorBody, ErrorCode
-from app.core.settings import Settings
+from app.core.state import State
 
 PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
 CORS_MAX_AGE_SECONDS = 600
@@ -39,9 +39,10 @@ class RequestState:
 class Edge:
     """Pure ASGI, so that streams pass untouched."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
-        self._settings = settings
+        self.state = state
+        self._settings = settings = state.settings
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
         self._running_count = 0

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.core import tokens as module
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.authorize import ONE_WAY_BODY_TOKEN_SECONDS_MIN, authorize, is_allowed_host
@@ -183,6 +184,19 @@ async def test_token_near_its_end_is_renewed_before_a_body_that_can_be_read_once
     assert sent_tokens(send) == ["Bearer old", "Bearer token-1"]
 
 
+@pytest.mark.parametrize("url", ["https://api.example.com/", "https://elsewhere.test/"])
+@pytest.mark.parametrize(
+    "steps", [[ConnectorError(ErrorKind.NOT_FOUND)], [expired(), ConnectorError(ErrorKind.NOT_FOUND)]]
+)
+async def test_other_errors_pass_as_they_are(url: str, steps: list[ConnectorError]) -> None:
+    if "elsewhere" in url:
+        steps = steps[-1:]
+    tokens = SingleFlightTokens(CountingRefresh(), token=Token("old"))
+    with pytest.raises(ConnectorError) as caught:
+        await authorize(FakeSend(*steps), allowed_hosts=HOSTS, tokens=tokens)(http_request(url=url))
+    assert caught.value is steps[-1]
+
+
 async def test_failed_renewal_says_nothing_about_the_call() -> None:
     tokens = SingleFlightTokens(CountingRefresh(unavailable(maybe_applied=True)), token=Token("old"))
     with pytest.raises(ConnectorError) as caught:
@@ -234,6 +248,17 @@ class TestSingleFlight:
         except ConnectorError as error:
             result = error.kind
         assert result == outcome
+
+    async def test_refresh_ends_when_it_takes_too_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "REFRESH_SECONDS_MAX", 0.01)
+
+        async def refresh() -> Token:
+            await asyncio.sleep(3600)
+            return Token("never")
+
+        with pytest.raises(ConnectorError) as caught:
+            await SingleFlightTokens(refresh).current()
+        assert caught.value.kind is ErrorKind.TIMED_OUT
 
     async def test_token_that_has_ended_is_renewed(self) -> None:
         clock = ManualClock()

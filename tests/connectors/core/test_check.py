@@ -175,6 +175,12 @@ async def test_page_is_cut_when_the_provider_gives_smaller_ones(memory: MemoryCo
     assert memory.calls == [("list_folder", (ROOT, 50))]
 
 
+async def test_path_passes_when_its_names_do(memory: MemoryConnector) -> None:
+    with pytest.raises(ConnectorError) as caught:  # declared, but this connector has no such method
+        await CheckingConnector(memory).get_by_path("/abc/d.txt/")
+    assert "does not offer get by path" in caught.value.message
+
+
 async def test_parts_go_in_order_when_they_were_listed_in_another(memory: MemoryConnector) -> None:
     connector = CheckingConnector(memory)
     for number, size in ((2, 50), (1, 100)):

@@ -111,6 +111,16 @@ class TestDelete:
             await connector.delete(folder.ref, is_recursive=True)
         assert caught.value.kind is ErrorKind.FOLDER_NOT_EMPTY
 
+    async def test_deleting_ends_when_a_child_may_not_be_deleted(
+        self, connector: SimulatingConnector, memory: MemoryConnector
+    ) -> None:
+        folder = await find(connector, "/a")
+        memory.faults["delete"] = [ConnectorError(ErrorKind.PERMISSION_DENIED)]
+        with pytest.raises(ConnectorError) as caught:
+            await connector.delete(folder.ref, is_recursive=True)
+        assert caught.value.kind is ErrorKind.PERMISSION_DENIED
+        assert folder.raw_id in memory.nodes
+
     @pytest.mark.parametrize("limit", ["TREE_RESOURCES_MAX", "TREE_DEPTH_MAX"])
     async def test_nothing_is_deleted_when_the_tree_is_too_large(
         self, connector: SimulatingConnector, memory: MemoryConnector, monkeypatch: pytest.MonkeyPatch, limit: str

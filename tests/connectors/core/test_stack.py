@@ -19,7 +19,7 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import Limits, Manifest
 from connectors.core.stack import Runtime, SingleFlightTokens, Token
-from connectors.core.transport import TransportSettings, build_body, build_transport
+from connectors.core.transport import Transport, TransportSettings, build_body, build_transport
 from tests.connectors.core.fakes import (
     CREATE,
     READ,
@@ -47,12 +47,16 @@ def observer() -> RecordingObserver:
     return RecordingObserver()
 
 
-@pytest.fixture
-async def runtime(
-    clock: ManualClock, observer: RecordingObserver, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Runtime]:
+@pytest.fixture(params=["pyreqwest", "httpx"])
+async def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Transport]:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    transport = build_transport(TransportSettings(kind="httpx"))
+    transport = build_transport(TransportSettings(kind=request.param))
+    yield transport
+    await transport.aclose()
+
+
+@pytest.fixture
+async def runtime(clock: ManualClock, observer: RecordingObserver, transport: Transport) -> AsyncIterator[Runtime]:
     runtime = Runtime(clock=clock, observer=observer, transport=transport, random=lambda: 1.0)
     yield runtime
     await runtime.aclose()
@@ -192,9 +196,9 @@ class TestTokens:
 
 
 class TestSlots:
-    async def test_slot_is_held_until_the_body_has_ended(self) -> None:
+    async def test_slot_is_held_until_the_body_has_ended(self, transport: Transport) -> None:
         manifest = build_manifest(limits=Limits(requests_parallel_max=1))
-        runtime, may_go_on = Runtime(transport=build_transport(TransportSettings(kind="httpx"))), asyncio.Event()
+        runtime, may_go_on = Runtime(transport=transport), asyncio.Event()
         async with ScriptedServer(Reply(body=b"first", body_after=may_go_on), Reply(body=b"second")) as server:
             send = runtime.build_send(manifest, "7")
             first = await send(http_request(url=server.url))
@@ -205,7 +209,6 @@ class TestSlots:
             assert await first.aread() == b"first"
             assert await (await second).aread() == b"second"
             assert len(server.seen) == 2
-        await runtime.aclose()
 
     @pytest.mark.parametrize("how", ["read", "close", "forget", "bad status", "cut"])
     async def test_slot_is_free_however_a_reply_ends(self, runtime: Runtime, how: str) -> None:

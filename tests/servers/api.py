@@ -1,0 +1,183 @@
+"""The whole API, served on a free port by a thread of the test process, with local folders to work on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from app.applications.schemas import ApplicationCreate
+from app.applications.service import create_application, create_developer
+from app.core.keys import KeyRing
+from app.core.migrating import migrate
+from app.core.settings import Settings
+from app.core.state import State
+from app.main import build_app
+from app.server import build_server, open_socket
+from connectors.core.service import Registry
+
+ResultT = TypeVar("ResultT")
+
+START_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 20.0
+CALL_SECONDS_MAX = 30.0
+ROOT = "tests"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An application with its developer, its key, and one connected account on a folder of its own."""
+
+    api: Api
+    application_id: str
+    api_key: str
+    developer_token: str
+    account_id: int
+    bearer_token: str
+    folder: Path
+
+    @property
+    def key_header(self) -> dict[str, str]:
+        """Asks as the application."""
+        return {"Authorization": f"APIKey {self.api_key}"}
+
+    @property
+    def bearer_header(self) -> dict[str, str]:
+        """Asks as the account."""
+        return {"Authorization": f"Bearer {self.bearer_token}"}
+
+    @property
+    def developer_header(self) -> dict[str, str]:
+        """Asks as the developer."""
+        return {"Authorization": f"Bearer {self.developer_token}"}
+
+    @property
+    def account_url(self) -> str:
+        """The account, as a path."""
+        return f"/v1/accounts/{self.account_id}"
+
+    @property
+    def storage_url(self) -> str:
+        """The account's storage, as a path."""
+        return f"{self.account_url}/storage"
+
+    def client(self, headers: dict[str, str] | None = None) -> httpx.Client:
+        """A client that asks as the application, unless other headers are given. Close it."""
+        return self.api.client(headers or self.key_header)
+
+
+@dataclass
+class Api:
+    """A running server."""
+
+    settings: Settings
+    state: State
+    files: Path
+    loop: asyncio.AbstractEventLoop
+    base_url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.base_url = f"http://127.0.0.1:{self.settings.port}"
+
+    def client(self, headers: dict[str, str] | None = None) -> httpx.Client:
+        """A plain client for this server, untouched by the environment."""
+        return httpx.Client(base_url=self.base_url, headers=headers, trust_env=False, timeout=CALL_SECONDS_MAX)
+
+    def run(self, operation: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Runs a coroutine on the server's event loop."""
+        return asyncio.run_coroutine_threadsafe(operation, self.loop).result(CALL_SECONDS_MAX)
+
+    def create_caller(self) -> Caller:
+        """A fresh developer, application and account: tests share a server, never these."""
+
+        async def create() -> tuple[str, str, str]:
+            async with self.state.db.writing() as session:
+                developer_id, developer_token = await create_developer(session, name="A developer")
+                application, api_key = await create_application(
+                    self.state, session, developer_id=developer_id, create=ApplicationCreate(name="An application")
+                )
+            return application.id, api_key, developer_token
+
+        application_id, api_key, developer_token = self.run(create())
+        name = secrets.token_hex(8)
+        folder = self.files / name
+        folder.mkdir()
+        with self.client({"Authorization": f"APIKey {api_key}"}) as client:
+            body = {"account": name, "service": "local", "token": ROOT, "folder": name}
+            account = client.post("/v1/accounts", json=body)
+            assert account.status_code == 201, account.text
+            account_id = account.json()["id"]
+            token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
+        return Caller(self, application_id, api_key, developer_token, account_id, token, folder)
+
+
+def build_settings(folder: Path, **given: Any) -> Settings:
+    """Settings for a test server whose every file is below `folder`."""
+    files = folder / "files"
+    files.mkdir(exist_ok=True)
+    values: dict[str, Any] = {
+        "data_dir": folder / "data",
+        "connectors": {
+            "local": {"roots": {ROOT: {"folder": str(files), "applications": ["*"]}}, "allow_api_accounts": True}
+        },
+        "log_level": "error",
+    }
+    return Settings(**({"port": find_free_port()} | values | given))
+
+
+def find_free_port() -> int:
+    """A port that was free a moment ago."""
+    listener = open_socket(Settings(port=1).model_copy(update={"port": 0}))
+    with listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_api(settings: Settings, *, registry: Registry | None = None) -> Iterator[Api]:
+    """Serves until the block ends."""
+    KeyRing.from_file(settings.keys_path, create=True)
+    migrate(settings)
+    listener = open_socket(settings)
+    started = threading.Event()
+    found: dict[str, Any] = {}
+
+    def serve() -> None:
+        async def run() -> None:
+            app = build_app(settings, registry=registry)
+            found["loop"] = asyncio.get_running_loop()
+            found["state"] = app.state
+            server = found["server"] = build_server(app, settings)
+            started.set()
+            with listener:
+                await server.serve(sockets=[listener])
+
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting test
+            found["error"] = error
+            started.set()
+
+    thread = threading.Thread(target=serve, name="api", daemon=True)
+    thread.start()
+    assert started.wait(START_SECONDS_MAX), "the server did not start"
+    if "error" in found:
+        raise found["error"]
+    try:
+        api = Api(settings, found["state"], settings.data_dir.parent / "files", found["loop"])
+        with api.client() as client:
+            assert client.get("/ready").status_code == 200
+        yield api
+    finally:
+        found["server"].should_exit = True
+        thread.join(STOP_SECONDS_MAX)
+        assert not thread.is_alive(), "the server did not stop"
+    if "error" in found:
+        raise found["error"]
