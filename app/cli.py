@@ -16,9 +16,7 @@ from rich.table import Table
 
 from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
-from app.accounts.repository import AccountRepository
 from app.applications import service as applications
-from app.applications.repository import ApplicationRepository
 from app.applications.schemas import ApplicationCreate
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
@@ -191,10 +189,7 @@ def list_apps(as_json: Json = False) -> None:
     """List all applications."""
 
     async def operation(state: State) -> list[dict[str, Any]]:
-        async with state.db.reading() as session:
-            rows, _ = await ApplicationRepository(session).list_page(
-                developer_id=None, is_active=None, offset=0, limit=LIST_MAX
-            )
+        rows = await applications.list_applications(state, limit=LIST_MAX)
         return [
             {"id": row.id, "name": row.name, "developer": row.developer_id, "active": row.is_active} for row in rows
         ]
@@ -242,8 +237,7 @@ def list_accounts(
     """List connected accounts."""
 
     async def operation(state: State) -> list[dict[str, Any]]:
-        async with state.db.reading() as session:
-            rows, _ = await AccountRepository(session).list_page(application_id=app, offset=0, limit=LIST_MAX)
+        rows = await accounts.list_accounts(state, application_id=app, limit=LIST_MAX)
         return [
             {
                 "id": row.id,
@@ -297,8 +291,8 @@ def _add_account_command(service: Service) -> None:
         credentials = {name: value for name, value in given.items() if value}
 
         async def operation(state: State) -> dict[str, Any]:
-            async with state.db.reading() as session:
-                await applications.get_application(ApplicationRepository(session), app, None)
+            if await applications.find_application(state, app) is None:
+                raise StartError(f"There is no application {app!r}; see: kloudless app list")
             row, is_new = await accounts.connect_account(
                 state, application_id=app, service=manifest.service, credentials=credentials, label=label
             )

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from app.accounts.callers import find_token_caller
 from app.accounts.service import connect_account, create_token
-from app.applications.repository import ApplicationRepository
 from app.applications.schemas import ApplicationCreate
 from app.applications.service import (
     add_developer_token,
@@ -21,6 +20,7 @@ from app.applications.service import (
     create_application,
     create_developer,
     create_key,
+    find_application,
     list_keys,
 )
 from app.core.errors import ApiError
@@ -82,8 +82,7 @@ async def prepare_demo(state: State) -> Demo:
 
 
 async def _prepare_application(state: State, known: Demo | None) -> tuple[int, str]:
-    async with state.db.reading() as session:
-        application = await ApplicationRepository(session).find(APPLICATION_ID)
+    application = await find_application(state, APPLICATION_ID)
     if application is None:
         async with state.db.writing() as session:
             developer_id, token = await create_developer(session, name="Demo developer")

@@ -21,10 +21,11 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         return _run("pytest", *arguments)
     _run("coverage", "erase")
-    tests = _run("coverage", "run", "-m", "pytest", *IN_PARALLEL)
-    _run("coverage", "combine", "--quiet")
-    covered = _run("coverage", "report")
-    return tests or covered
+    return (
+        _run("coverage", "run", "-m", "pytest", *IN_PARALLEL)
+        or _run("coverage", "combine", "--quiet")
+        or _run("coverage", "report")
+    )
 
 
 def _run(*command: str) -> int:

@@ -202,6 +202,13 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
         return build_row(account)
 
 
+async def list_accounts(state: State, *, application_id: str | None, limit: int) -> list[AccountRow]:
+    """Live accounts of one application or all; for the operator."""
+    async with state.db.reading() as session:
+        rows, _ = await AccountRepository(session).list_page(application_id=application_id, offset=0, limit=limit)
+    return [build_row(row) for row in rows]
+
+
 async def get_account(session: WriteSession, account_id: int) -> Account:
     """The live account; ApiError 404."""
     account = await AccountRepository(session).find(account_id)

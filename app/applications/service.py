@@ -109,6 +109,21 @@ def _apply(application: Application, update: ApplicationUpdate) -> None:
             setattr(application, _FIELD_OF.get(field, field), value)
 
 
+async def list_applications(state: State, *, limit: int) -> list[Application]:
+    """All applications of all developers, oldest first; for the operator."""
+    async with state.db.reading() as session:
+        rows, _ = await ApplicationRepository(session).list_page(
+            developer_id=None, is_active=None, offset=0, limit=limit
+        )
+    return rows
+
+
+async def find_application(state: State, application_id: str) -> Application | None:
+    """An application whoever owns it; for the operator."""
+    async with state.db.reading() as session:
+        return await ApplicationRepository(session).find(application_id)
+
+
 async def get_application(
     repository: ApplicationRepository, application_id: str, developer_id: int | None
 ) -> Application:

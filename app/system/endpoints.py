@@ -10,6 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from app.core.http.replies import JsonReply, describe
 from app.core.state import get_state
 
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
 ASSETS_PATH = "/docs/assets"  # Swagger UI's files, from the package fastapi-swagger
 
 router = APIRouter(tags=["system"])
@@ -44,14 +48,16 @@ async def get_readiness(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def get_docs() -> Response:
     """The documentation page; everything it loads comes from this server."""
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Kloudless API",
         swagger_js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
         swagger_css_url=f"{ASSETS_PATH}/swagger-ui.css",
         swagger_favicon_url=f"{ASSETS_PATH}/favicon-32x32.png",
-        swagger_ui_parameters={"persistAuthorization": False, "filter": True, "displayRequestDuration": True},
+        swagger_ui_parameters={"validatorUrl": None, "filter": True, "displayRequestDuration": True},
     )
+    page.headers["Content-Security-Policy"] = DOCS_POLICY
+    return page
 
 
 @router.get("/", include_in_schema=False)

@@ -103,7 +103,6 @@ async def complete(storage: Storage, upload_id: int) -> File:
                 row.id, limit=storage.connector.manifest.limits.upload_parts_max
             )
         parts = [Part(part.number, part.size_bytes, part.receipt) for part in rows]
-        check_parts(row, parts)
         file = await storage.connector.finish_upload(_build_session(storage.state, row), parts)
     except (ConnectorError, ApiError) as error:
         # What may have been applied stays claimed until the claim ends by itself, so that nobody finishes it twice.
@@ -112,23 +111,6 @@ async def complete(storage: Storage, upload_id: int) -> File:
         raise
     await _settle(storage.state, row, epoch, "finished", result_raw_id=file.raw_id)
     return file
-
-
-def check_parts(row: UploadSession, parts: list[Part]) -> None:
-    """ApiError 400 that names the first part that is missing or has the wrong size."""
-    for expected, part in enumerate(parts, start=1):
-        if part.number != expected:
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"Part {expected} is missing; send it, then complete again.")
-        if part.size_bytes != row.part_size_bytes and (expected != len(parts) or part.size_bytes > row.part_size_bytes):
-            raise ApiError(
-                ErrorCode.INVALID_PARAMETERS,
-                f"Part {expected} has {part.size_bytes} bytes; all but the last need exactly {row.part_size_bytes}.",
-            )
-    total = sum(part.size_bytes for part in parts)
-    if row.size_bytes is not None and total != row.size_bytes:
-        raise ApiError(
-            ErrorCode.INVALID_PARAMETERS, f"The parts hold {total} bytes, but {row.size_bytes} were announced."
-        )
 
 
 async def abort(storage: Storage, upload_id: int) -> None:

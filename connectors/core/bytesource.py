@@ -30,7 +30,7 @@ class BytesSource(ByteSource):
         self._data = data
         self.size_bytes: int = len(data)
 
-    async def open(self) -> AsyncIterator[bytes]:  # noqa: D102 - the base class promises
+    async def open(self) -> AsyncIterator[bytes]:
         view = memoryview(self._data)
         for start in range(0, len(view), CHUNK_BYTES):
             yield bytes(view[start : start + CHUNK_BYTES])
@@ -52,7 +52,7 @@ class StreamSource(ByteSource):
         self.size_bytes = size_bytes
         self._size_bytes_max = size_bytes_max
 
-    async def open(self) -> AsyncIterator[bytes]:  # noqa: D102 - the base class promises
+    async def open(self) -> AsyncIterator[bytes]:
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             raise AssertionError("a stream was opened twice; is_replayable says it must not be")

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 class Connector(ABC):
     """Talks to one account at one provider.
 
-    Every method raises ConnectorError and nothing else, `unavailable` or `timed_out` when the provider cannot be reached,
-    `grant_revoked` when the account must be reconnected. Cancelling is normal everywhere: what was open is closed.
+    Every method raises ConnectorError and nothing else: `unavailable` or `timed_out` when the provider cannot be
+    reached, `grant_revoked` when the account must be reconnected. Cancelling is normal:
+    what was open is closed.
     """
 
     manifest: ClassVar[Manifest]
@@ -135,7 +136,9 @@ class Connector(ABC):
         """
         self._refuse("copy")
 
-    async def search(self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000) -> Page:
+    async def search(
+        self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
+    ) -> Page:
         """Returns a page of resources whose name matches, anywhere below `folder` (the root if None).
 
         - `is_partial` when a limit of the search ended it before everything was seen.
@@ -173,4 +176,5 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     def _refuse(self, operation: str) -> NoReturn:
-        raise ConnectorError(ErrorKind.UNSUPPORTED, f"{self.manifest.title} does not offer {operation.replace('_', ' ')}")
+        text = f"{self.manifest.title} does not offer {operation.replace('_', ' ')}"
+        raise ConnectorError(ErrorKind.UNSUPPORTED, text)

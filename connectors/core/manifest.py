@@ -11,7 +11,7 @@ from connectors.core.resources import RawId, Ref
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
-    """What may be asked of a connector. The first group are methods, the second are options of methods that all have."""
+    """What may be asked of a connector: first methods, then options of methods that all have."""
 
     copy: bool = False
     get_by_path: bool = False
@@ -62,7 +62,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """One thing to fill in when an account is connected without OAuth; becomes a form field and a command line option."""
+    """One thing to fill in when an account is connected without OAuth: a form field, a command line option."""
 
     name: str
     label: str
@@ -89,5 +89,5 @@ class Manifest(Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     limits: Limits
     root: Ref = Ref("folder", RawId("/"))
-    allowed_hosts: tuple[str, ...] = ()  # signatures and tokens go to these hosts only; "*.example.com" allows names below
+    allowed_hosts: tuple[str, ...] = ()  # where signatures and tokens may go; "*.example.com" allows names below
     added_by_operator_only: bool = False  # accounts are added on the command line, not through the API

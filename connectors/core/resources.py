@@ -115,13 +115,13 @@ class OnConflict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """A part of a file: bytes `start` to `end` inclusive; `end` None is to the end; `start` None is the last `end` bytes."""
+    """A part of a file: `start` to `end` inclusive; `end` None is to the end; `start` None is the last `end` bytes."""
 
     start: int | None
     end: int | None = None
 
     def resolve(self, size_bytes: int) -> tuple[int, int] | None:
-        """First and last byte inside a file of that size; None when the range touches none of its bytes (RFC 9110 14.1.2)."""
+        """First and last byte inside a file of that size; None when it touches none of its bytes (RFC 9110 14.1.2)."""
         if self.start is None:
             length = min(self.end or 0, size_bytes)
             return (size_bytes - length, size_bytes - 1) if length else None

@@ -35,7 +35,7 @@ def delete_tree(folder: int, name: bytes, stop: Stop) -> None:
             _Level(_identify(folder), b"", []),
             _Level(_identify(held), name, _delete_files(held, stop)),
         ]
-        while len(levels) > 1:
+        while len(levels) > 1 or levels[0].pending:
             stop.check()
             level = levels[-1]
             if level.pending:

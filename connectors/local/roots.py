@@ -50,7 +50,7 @@ def read_settings(options: Options) -> Settings:
             f"local has the settings roots and allow_api_accounts, not {', '.join(sorted(map(str, given)))}"
         )
     if not isinstance(listed, Mapping):
-        raise ValueError("local.roots maps each root's name to its folder and applications")  # noqa: TRY004
+        raise ValueError("local.roots maps each root's name to its folder and applications")  # noqa: TRY004 - a setting
     roots = {name: _read_root(name, value) for name, value in listed.items()}
     demo = Root(DEMO_ROOT, options.demo_folder.absolute(), frozenset({options.demo_application_id}))
     return Settings(roots={**roots, DEMO_ROOT: demo}, allow_api_accounts=allow_api_accounts)

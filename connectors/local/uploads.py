@@ -6,6 +6,7 @@ not mixed. Both files survive the process; the session's state names them.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -45,6 +46,10 @@ def start(tree: Tree, parent: Parts, name: bytes, on_conflict: OnConflict, size_
 def _reserve(folder: int, hidden: bytes, size_bytes: int) -> None:
     data = os.open(hidden, _OPEN, dir_fd=folder)
     try:
+        space = os.fstatvfs(data)
+        # The system would take all that is free before it says that it is not enough, and others would find no room.
+        if size_bytes > space.f_bavail * space.f_frsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.posix_fallocate(data, 0, size_bytes)
     finally:
         os.close(data)

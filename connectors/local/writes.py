@@ -73,8 +73,9 @@ class HiddenFile:
         lock(self.descriptor)
 
     def append(self, data: bytes) -> None:
-        """Writes all of it behind what is there."""
-        write_all(self.descriptor, data, self.size_bytes)
+        """Puts all of it behind what is there. Zeros become a hole: a sparse file stays sparse."""
+        if not _is_zeros(data):
+            write_all(self.descriptor, data, self.size_bytes)
         self.size_bytes += len(data)
 
     def publish(self, name: bytes, on_conflict: OnConflict, *, is_there: bool = False) -> Published:
@@ -86,6 +87,8 @@ class HiddenFile:
             raise AssertionError("published twice")
         if is_there:
             os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+        if os.fstat(self.descriptor).st_size < self.size_bytes:  # the end is a hole
+            os.ftruncate(self.descriptor, self.size_bytes)
         published = publish_file(self.descriptor, self._folder, self._name, name, on_conflict)
         self._name = None
         return published
@@ -100,6 +103,11 @@ class HiddenFile:
                 os.unlink(self._name, dir_fd=folder)
         os.close(self.descriptor)
         os.close(folder)
+
+
+def _is_zeros(data: bytes) -> bool:
+    """Looks closely only at what begins and ends with zero."""
+    return bool(data) and not data[0] and not data[-1] and data == bytes(len(data))
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> None:

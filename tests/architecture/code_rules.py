@@ -36,7 +36,7 @@ def find_foreign_repositories(root: Path) -> Iterator[str]:
     for path in list_python("app", root=root):
         module = path.relative_to(root).parts[1]
         for line, imported in list_imports(path):
-            owner = re.match(r"app\.(\w+)\.repository\b", imported)
+            owner = re.fullmatch(r"app\.(\w+)\.repository", imported)
             if owner and owner[1] != module:
                 yield f"{name(path, root)}:{line} uses the repository of {owner[1]}"
 

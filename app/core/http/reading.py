@@ -52,7 +52,7 @@ def read_number(request: Request, name: str, *, default: int, minimum: int, maxi
     if text is None or text == "":
         return default
     # int() accepts spaces, signs, underscores and other scripts' digits; a number in a query is plain digits.
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and minimum <= int(text) <= maximum):  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and minimum <= int(text) <= maximum):  # noqa: PLR2004 - fits 64 bits
         raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{name} must be a whole number from {minimum} to {maximum}.")
     return int(text)
 

@@ -39,13 +39,13 @@ class DelegatingConnector(Connector):
     def capabilities(self) -> Capabilities:
         return self._inner.capabilities
 
-    async def _run(self, operation: str, reference: str, call: Awaitable[ResultT]) -> ResultT:  # noqa: ARG002
+    async def _run(self, operation: str, reference: str, call: Awaitable[ResultT]) -> ResultT:  # noqa: ARG002 - for those who override it
         return await call
 
     def _open(
         self,
-        operation: str,  # noqa: ARG002
-        reference: str,  # noqa: ARG002
+        operation: str,  # noqa: ARG002 - for those who override it
+        reference: str,  # noqa: ARG002 - for those who override it
         download: AbstractAsyncContextManager[Download],
     ) -> AbstractAsyncContextManager[Download]:
         return download

@@ -27,7 +27,7 @@ def remove_not_offered(config: pytest.Config, items: list[pytest.Item]) -> None:
         needs = [need for mark in item.iter_markers("needs") for need in mark.args]
         missing = find_missing(needs, target) if target else []
         if target and missing:
-            case = f"{item.path.stem}::{getattr(item, 'originalname', item.name)}"
+            case = f"{item.path.stem}::{getattr(item, 'originalname', None) or item.name}"
             not_offered.append(f"not offered: {target.name}: {case}: needs {', '.join(missing)}")
         else:
             kept.append(item)

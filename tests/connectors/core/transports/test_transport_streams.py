@@ -91,6 +91,11 @@ class TestDownload:
         assert caught.value.kind is ErrorKind.TIMED_OUT
         await origin.wait_until_idle()
 
+    async def test_reply_comes_when_the_head_is_slow_but_in_time(self, build: BuildTransport, origin: Origin) -> None:
+        origin.on("/", scripts.slow_head(0.3))
+        response = await build()(httpx.Request("GET", origin.url("/")))
+        assert await response.aread() == b"late"
+
     async def test_timed_out_when_the_head_does_not_come(self, build: BuildTransport, origin: Origin) -> None:
         origin.on("/", scripts.silent)
         with pytest.raises(ConnectorError) as caught:

@@ -1,0 +1,131 @@
+"""The load: a process that asks over kept-alive connections, one thread each, and throws the bodies away unread.
+
+`python -m tests.benchmarks.load PLAN` takes a plan and prints a result, both as JSON. Bodies are dropped inside the
+kernel and sent from the page cache, so that the load leaves the processor to the server under test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import statistics
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+
+HEAD_BYTES_MAX = 64 * 1024
+DROP_BYTES = 2**20
+SILENCE_SECONDS_MAX = 30.0
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to ask, how often, over how many connections. With `seconds` time is the limit, else the count."""
+
+    port: int
+    method: str
+    target: str
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+    connections_count: int = 1
+    requests_count: int = 1  # on each connection
+    seconds: float = 0.0
+    reply_bytes: int | None = None  # what each reply must hold
+    upload_path: str | None = None  # the file to send as the body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came through in `seconds`."""
+
+    seconds: float
+    requests_count: int
+    body_bytes: int  # of the side that carries the file
+    median_seconds: float  # of one request
+    slowest_percent_seconds: float
+
+
+class _Connection:
+    """One thread's work."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._socket = socket.create_connection(("127.0.0.1", plan.port), timeout=SILENCE_SECONDS_MAX)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._waste = bytearray(DROP_BYTES)
+        headers = {"Host": f"127.0.0.1:{plan.port}", **plan.headers}
+        self._upload_bytes = 0
+        if plan.upload_path is not None:
+            self._file = open(plan.upload_path, "rb")  # noqa: PTH123, SIM115 - closed when the process ends
+            self._upload_bytes = os.fstat(self._file.fileno()).st_size
+            headers["Content-Length"] = str(self._upload_bytes)
+        lines = [f"{plan.method} {plan.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        self._head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        self.seconds: list[float] = []
+        self.body_bytes = 0
+
+    def run(self, barrier: threading.Barrier) -> None:
+        barrier.wait(SILENCE_SECONDS_MAX)
+        until = perf_counter() + self._plan.seconds
+        while len(self.seconds) < self._plan.requests_count or perf_counter() < until:
+            started = perf_counter()
+            self._ask()
+            self.seconds.append(perf_counter() - started)
+
+    def _ask(self) -> None:
+        self._socket.sendall(self._head)
+        sent_bytes = 0
+        while sent_bytes < self._upload_bytes:
+            # sendfile knows nothing of Python's timeouts: the socket would block, so wait until it can be written.
+            sent_bytes += self._socket.sendfile(self._file, sent_bytes)
+        received = b""
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            data = self._socket.recv(HEAD_BYTES_MAX)
+            if not data or len(received) > HEAD_BYTES_MAX:
+                raise ConnectionError("the server closed before the head of its reply was complete")
+            received += data
+        length = _LENGTH.search(received, 0, end)
+        if int(received[9:12]) != self._plan.status or length is None:
+            raise ValueError(f"unexpected reply: {received[:1000]!r}")
+        reply_bytes = int(length[1])
+        if self._plan.reply_bytes not in {None, reply_bytes}:
+            raise ValueError(f"{reply_bytes} bytes came instead of {self._plan.reply_bytes}")
+        left_bytes = reply_bytes - (len(received) - end - 4)
+        while left_bytes:
+            # MSG_TRUNC: the kernel drops the bytes instead of copying them.
+            count = self._socket.recv_into(self._waste, min(left_bytes, DROP_BYTES), socket.MSG_TRUNC)
+            if not count:
+                raise ConnectionError(f"the server closed with {left_bytes} bytes still to come")
+            left_bytes -= count
+        self.body_bytes += self._upload_bytes or reply_bytes
+
+
+def run(plan: Plan) -> Result:
+    """Opens all connections, starts them together and waits for the last."""
+    connections = [_Connection(plan) for _ in range(plan.connections_count)]
+    barrier = threading.Barrier(plan.connections_count + 1)
+    with ThreadPoolExecutor(plan.connections_count) as threads:
+        runs = [threads.submit(connection.run, barrier) for connection in connections]
+        barrier.wait(SILENCE_SECONDS_MAX)
+        started = perf_counter()
+        for one in runs:
+            one.result()
+        seconds = perf_counter() - started
+    times = sorted(time for connection in connections for time in connection.seconds)
+    return Result(
+        seconds=seconds,
+        requests_count=len(times),
+        body_bytes=sum(connection.body_bytes for connection in connections),
+        median_seconds=statistics.median(times),
+        slowest_percent_seconds=times[int(len(times) * 0.99)],
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asdict(run(Plan(**json.loads(sys.argv[1]))))))

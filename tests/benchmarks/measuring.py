@@ -1,0 +1,134 @@
+"""CPU, rates and ratios of processes under test, compared round by round."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks.load import Plan, Result
+
+LOAD_SECONDS_MAX = 300.0
+MIB = 2**20
+GIB = 2**30
+PRESETS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONHASHSEED")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run of one load: what the server under test spent, and what came through."""
+
+    cpu_seconds: float
+    result: Result
+
+    @property
+    def cpu_seconds_per_gib(self) -> float:
+        return self.cpu_seconds / self.result.body_bytes * GIB
+
+    @property
+    def mib_per_second(self) -> float:
+        return self.result.body_bytes / MIB / self.result.seconds
+
+    @property
+    def cpu_microseconds_per_request(self) -> float:
+        return self.cpu_seconds / self.result.requests_count * 1e6
+
+    @property
+    def requests_per_second(self) -> float:
+        return self.result.requests_count / self.result.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server under test: its process, and what to ask of it."""
+
+    process_id: int
+    plan: Plan
+
+
+def build_environment(**given: str) -> dict[str, str]:
+    """The environment of child processes: nothing that changes whom they trust or which way they go."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in PRESETS and not name.upper().startswith("KLOUDLESS_")
+    }
+    return {**kept, **given}
+
+
+def measure(target: Target) -> Sample:
+    """Runs the plan in a process of its own; only the server's CPU counts."""
+    before = read_cpu_seconds(target.process_id)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.load", json.dumps(asdict(target.plan))],
+        cwd=Path(__file__).parents[2],
+        env=build_environment(),
+        capture_output=True,
+        text=True,
+        timeout=LOAD_SECONDS_MAX,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the load failed: {done.stderr.strip()[-2000:]}")
+    return Sample(read_cpu_seconds(target.process_id) - before, Result(**json.loads(done.stdout)))
+
+
+def measure_rounds(
+    targets: Mapping[str, Target], *, rounds_count: int, note: Callable[[str], None]
+) -> dict[str, list[Sample]]:
+    """Measures all targets once a round, one after the other, so that what else the machine does hits all alike."""
+    samples: dict[str, list[Sample]] = {name: [] for name in targets}
+    for number in range(1, rounds_count + 1):
+        for name, target in targets.items():
+            note(f"round {number}/{rounds_count}: {name}")
+            samples[name].append(measure(target))
+    return samples
+
+
+def read_cpu_seconds(process_id: int) -> float:
+    """User and system time of a process and its children, in steps of the kernel's clock tick (10 ms)."""
+    process = psutil.Process(process_id)
+    times = [entry.cpu_times() for entry in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
+def format_median(values: Iterable[float], digits: int = 2) -> str:
+    """The median, and from where to where the values went."""
+    numbers = list(values)
+    middle = f"{statistics.median(numbers):.{digits}f}"
+    if len(numbers) == 1:
+        return middle
+    return f"{middle} ({min(numbers):.{digits}f}-{max(numbers):.{digits}f})"
+
+
+def list_ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Ours to theirs, round by round."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def format_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that reads well as text and as Markdown."""
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    text.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
+    return "\n".join(text)
+
+
+def describe_machine() -> str:
+    """The machine as far as it matters to numbers: processor, cores, memory, versions."""
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = f"{line.partition(':')[2].strip()} ({platform.machine()})"
+            break
+    memory_gib = psutil.virtual_memory().total / GIB
+    return f"{model}, {psutil.cpu_count()} cores, {memory_gib:.0f} GiB memory, Python {platform.python_version()}"
