@@ -233,7 +233,7 @@ def deaf(seconds: float) -> Script:
         transport = exchange.writer.transport
         transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport has it
         await asyncio.sleep(seconds)
-        transport.resume_reading()  # type: ignore[attr-defined]
+        transport.resume_reading()  # type: ignore[attr-defined]  # a transport, typed by its base
         await exchange.read_body()
         await exchange.wait_until_left()
 

@@ -18,7 +18,7 @@ SERVICES = list(build_registry(Options()))
 
 @pytest.fixture(params=SERVICES, ids=lambda service: service.manifest.service)
 def service(request: pytest.FixtureRequest) -> Service:
-    return request.param  # type: ignore[no-any-return]
+    return request.param  # type: ignore[no-any-return]  # pytest types params as Any
 
 
 @pytest.fixture

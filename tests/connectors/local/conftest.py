@@ -19,7 +19,7 @@ from connectors.core.stack import Runtime
 from connectors.local.service import build_service
 
 OpenAccount = Callable[..., Connector]
-Heartbeat = Callable[[], AbstractAsyncContextManager["Gaps"]]
+Heartbeat = Callable[[], AbstractAsyncContextManager["Beats"]]
 
 BEAT_SECONDS = 0.005
 
@@ -69,43 +69,52 @@ def outside(tmp_path: Path) -> Path:
 
 
 @dataclass
-class Gaps:
-    """The longest time between two beats: of the event loop, and of a thread that shows how busy the machine is."""
+class Beats:
+    """How often the event loop got its turn, and a thread of its own that shows how busy the machine is."""
 
-    loop_seconds_max: float = 0.0
-    thread_seconds_max: float = 0.0
+    loop_count: int = 0
+    loop_gap_seconds_max: float = 0.0
+    thread_count: int = 0
+    thread_gap_seconds_max: float = 0.0
 
     @property
     def blocked_seconds(self) -> float:
-        """How long the loop stood still beyond what the machine made everybody wait."""
-        return self.loop_seconds_max - self.thread_seconds_max
+        """How long the loop stood still at most, beyond what the machine made everybody wait."""
+        return self.loop_gap_seconds_max - self.thread_gap_seconds_max
+
+    @property
+    def share(self) -> float:
+        """The loop's turns for each of the thread's: about 1 when nothing blocks it."""
+        return self.loop_count / self.thread_count
 
 
 @pytest.fixture
 def heartbeat() -> Heartbeat:
-    """A block in which the gaps between beats are measured."""
+    """A block in which beats are counted."""
 
     @asynccontextmanager
-    async def beat() -> AsyncIterator[Gaps]:
-        gaps, is_over = Gaps(), threading.Event()
+    async def beat() -> AsyncIterator[Beats]:
+        beats, is_over = Beats(), threading.Event()
 
         async def beat_in_loop() -> None:
             while True:
                 before = time.monotonic()
                 await asyncio.sleep(BEAT_SECONDS)
-                gaps.loop_seconds_max = max(gaps.loop_seconds_max, time.monotonic() - before)
+                beats.loop_count += 1
+                beats.loop_gap_seconds_max = max(beats.loop_gap_seconds_max, time.monotonic() - before)
 
         def beat_in_thread() -> None:
             while not is_over.is_set():
                 before = time.monotonic()
                 time.sleep(BEAT_SECONDS)
-                gaps.thread_seconds_max = max(gaps.thread_seconds_max, time.monotonic() - before)
+                beats.thread_count += 1
+                beats.thread_gap_seconds_max = max(beats.thread_gap_seconds_max, time.monotonic() - before)
 
         task = asyncio.create_task(beat_in_loop())
         thread = threading.Thread(target=beat_in_thread)
         thread.start()
         try:
-            yield gaps
+            yield beats
         finally:
             task.cancel()
             is_over.set()

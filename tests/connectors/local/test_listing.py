@@ -21,7 +21,9 @@ from tests.connectors.local.conftest import Heartbeat
 
 ROOT = RawId("/")
 ENTRIES_COUNT = 100_000
-BLOCKED_SECONDS_MAX = 0.25
+BLOCKED_SECONDS_MAX = 0.5
+LOOP_SHARE_MIN = 0.4
+"""Measured: 0.9. A loop that waited for the disk itself would have a tenth of the thread's turns."""
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def test_each_that_stays_comes_once_and_the_loop_runs_on_when_100_000_are_
     changes = [f"{prefix} {number}" for number in range(0, ENTRIES_COUNT, 5000) for prefix in ("a", "stays 05", "z")]
     seen: list[str] = []
     cursor: str | None = None
-    async with heartbeat() as gaps:
+    async with heartbeat() as beats:
         for page_number in range(2 * ENTRIES_COUNT // 1000):
             page = await connector.list_folder(RawId("/crowded"), cursor=cursor)
             seen += [resource.name for resource in page.resources]
@@ -58,8 +60,9 @@ async def test_each_that_stays_comes_once_and_the_loop_runs_on_when_100_000_are_
     stayed = [name for name in seen if not name.endswith(("new", "renamed"))]
     assert stayed == [f"stays {number:06}" for number in range(ENTRIES_COUNT)]
     assert len(seen) == len(set(seen))
-    print(gaps)
-    assert gaps.blocked_seconds < BLOCKED_SECONDS_MAX
+    print(beats)
+    assert beats.blocked_seconds < BLOCKED_SECONDS_MAX
+    assert beats.share > LOOP_SHARE_MIN
 
 
 async def test_the_loop_runs_on_when_big_files_move_under_load(
@@ -79,11 +82,12 @@ async def test_the_loop_runs_on_when_big_files_move_under_load(
         await connector.delete(file.ref)
 
     expected = hashlib.sha256(data).digest()
-    async with heartbeat() as gaps:
+    async with heartbeat() as beats:
         await asyncio.gather(*map(move, range(6)))
     assert list(root.iterdir()) == []
-    print(gaps)
-    assert gaps.blocked_seconds < BLOCKED_SECONDS_MAX
+    print(beats)
+    assert beats.blocked_seconds < BLOCKED_SECONDS_MAX
+    assert beats.share > LOOP_SHARE_MIN
 
 
 async def test_order_is_that_of_the_bytes_when_listed(connector: Connector, root: Path) -> None:

@@ -187,7 +187,7 @@ class TestOtherProtocols:
 
 class TestGuardedTransport:
     @pytest.fixture
-    async def build_guarded(self, kind: Kind, clean_environment: None) -> AsyncIterator[BuildGuarded]:  # noqa: ARG002
+    async def build_guarded(self, kind: Kind, clean_environment: None) -> AsyncIterator[BuildGuarded]:  # noqa: ARG002 - cleans
         base = TransportSettings(kind=kind, connect_timeout_seconds=5, proxy_url="http://127.0.0.1:9")
         async with AsyncExitStack() as stack:
 
