@@ -186,11 +186,10 @@ class LocalConnector(Connector):
         )
 
     async def delete(self, ref: Ref, *, is_recursive: bool = False, is_permanent: bool = False) -> None:  # noqa: ARG002 - no trash
-        await self._long(
-            "delete",
-            lambda tree, _, stop: operations.delete(tree, ref, is_recursive=is_recursive, stop=stop),
-            Repeat.IDEMPOTENT,
-        )
+        if is_recursive and ref.kind == "folder":
+            await self._long("delete", lambda tree, _, stop: operations.delete_all(tree, ref, stop), Repeat.IDEMPOTENT)
+        else:
+            await self._quick("delete", lambda tree, _: operations.delete(tree, ref), Repeat.IDEMPOTENT)
 
     async def get_by_path(self, path: str) -> Resource:
         is_folder = path.endswith("/")
@@ -228,7 +227,9 @@ class LocalConnector(Connector):
         encoded = read_name(name, parent=above)
         part_size_bytes = choose_part_bytes(self.manifest.limits, size_bytes)
 
-        def start(tree: Tree, _: Mapper) -> UploadSession:
+        tree = self._tree()
+
+        def start() -> UploadSession:
             with operations.naming(tree, (*above, encoded)):
                 state = uploads.start(tree, above, encoded, on_conflict, size_bytes)
             return UploadSession(
@@ -240,7 +241,10 @@ class LocalConnector(Connector):
                 state=state,
             )
 
-        return await self._quick("start_upload", start, Repeat.UNSAFE)
+        async def run() -> UploadSession:
+            return await self._threads.acquire(start, partial(uploads.abort, tree))
+
+        return await self._run("start_upload", run, Repeat.UNSAFE)
 
     async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
         tree = self._tree()

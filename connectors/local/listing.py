@@ -36,10 +36,11 @@ def list_page(tree: Tree, mapper: Mapper, folder: Parts, cursor: str | None, lim
     after = b"/".join(_read_cursor(cursor, b"list", folder))
     with tree.open_folder(folder) as opened:
         names = read_names(opened.descriptor)
-        hidden = [name for name in names if is_hidden(name)]
-        if hidden:
-            sweep(opened.descriptor, hidden)
-        names = heapq.nsmallest(limit + 1, (name for name in names if name > after and not is_hidden(name)))
+        hidden = {name for name in names if name.startswith(b".") and is_hidden(name)}
+        sweep(opened.descriptor, hidden)
+        if names and names[0] > names[-1]:
+            names.reverse()  # falling order, as disks in memory give it, is the slowest to choose from
+        names = heapq.nsmallest(limit + 1, (name for name in names if name > after and name not in hidden))
         above = Above.build(folder, mapper.root_name)
         resources = [
             resource

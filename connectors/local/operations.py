@@ -153,18 +153,32 @@ def copy(
     return mapper.build((*above, published.seen_as(encoded).name), published.status)
 
 
-def delete(tree: Tree, ref: Ref, *, is_recursive: bool, stop: Stop) -> None:
-    """Deletes; a link itself, not what it leads to."""
+def delete(tree: Tree, ref: Ref) -> None:
+    """Deletes a file or an empty folder; a link itself, not what it leads to."""
+    with _deleting(tree, ref) as found:
+        if stat.S_ISDIR(found.status.st_mode):
+            _delete_empty(found)
+        else:
+            os.unlink(found.name, dir_fd=found.folder)
+
+
+def delete_all(tree: Tree, ref: Ref, stop: Stop) -> None:
+    """Deletes a folder with all it holds; a link itself, not what it leads to."""
+    with _deleting(tree, ref) as found:
+        if stat.S_ISDIR(found.status.st_mode):
+            delete_tree(found.folder, found.name, stop)
+        else:
+            os.unlink(found.name, dir_fd=found.folder)
+
+
+@contextmanager
+def _deleting(tree: Tree, ref: Ref) -> Iterator[Found]:
+    """Holds what is to be deleted, and makes the deletion last."""
     parts = read_raw_id(ref.raw_id)
     with tree.find(parts) as seen:
         check_kind(seen, ref.kind)
     with tree.find(parts, follow=False) as found:
-        if not stat.S_ISDIR(found.status.st_mode):
-            os.unlink(found.name, dir_fd=found.folder)
-        elif is_recursive:
-            delete_tree(found.folder, found.name, stop)
-        else:
-            _delete_empty(found)
+        yield found
         _sync_folder(found.folder)
 
 

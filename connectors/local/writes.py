@@ -7,9 +7,10 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from connectors.core.resources import OnConflict
 from connectors.local.deleting import delete_tree
@@ -190,9 +191,9 @@ def lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def sweep(folder: int, hidden_names: list[bytes]) -> None:
+def sweep(folder: int, hidden_names: Iterable[bytes]) -> None:
     """Removes what killed writers left in a folder. What cannot be removed is left alone."""
-    for name in hidden_names[:SWEEP_ITEMS_MAX]:
+    for name in islice(hidden_names, SWEEP_ITEMS_MAX):
         with suppress(OSError):
             if _is_leftover(folder, name):
                 _remove(folder, name)
@@ -216,6 +217,8 @@ def _is_leftover(folder: int, name: bytes, *, seconds_min: float = LEFTOVER_SECO
     if not name.startswith(UPLOAD_PREFIX) or age_seconds < seconds_min:
         return False
     is_folder = stat.S_ISDIR(status.st_mode)
+    if not is_folder and not stat.S_ISREG(status.st_mode):
+        return False
     flags = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR
     descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:

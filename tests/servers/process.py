@@ -76,7 +76,11 @@ def running_server(data: Path, **variables: str) -> Iterator[Server]:
     environment = {"KLOUDLESS_DATA_DIR": str(data), "KLOUDLESS_PORT": str(port), "KLOUDLESS_LOG_LEVEL": "warning"}
     with (data.parent / f"{data.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--demo"], cwd=ROOT, env={**os.environ, **environment, **variables}, stderr=log
+            [*COMMAND, "serve", "--demo"],
+            cwd=ROOT,
+            env={**os.environ, **environment, **variables},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         base_url = f"http://127.0.0.1:{port}"

@@ -173,6 +173,24 @@ async def test_bytes_change_behind_the_link_when_it_is_written_through(connector
     assert [each.name for each in (furnished / "folder").iterdir()] == ["a.txt"]
 
 
+@pytest.mark.parametrize("target", ["none", "{outside}", "{outside}/secret.txt", "link", "folder"])
+async def test_already_exists_when_a_link_that_leads_to_no_file_would_be_replaced(
+    connector: Connector, furnished: Path, outside: Path, target: str
+) -> None:
+    (furnished / "link").symlink_to(target.format(outside=outside))
+    for call in (
+        connector.upload(RawId("/"), "link", BytesSource(b"x"), on_conflict=OnConflict.REPLACE),
+        connector.start_upload(RawId("/"), "link", size_bytes=1, on_conflict=OnConflict.REPLACE),
+        connector.copy(
+            Ref("file", RawId("/folder/a.txt")), parent=RawId("/"), name="link", on_conflict=OnConflict.REPLACE
+        ),
+    ):
+        with refused(ErrorKind.ALREADY_EXISTS):
+            await call
+    assert (furnished / "link").is_symlink()
+    assert (outside / "secret.txt").read_bytes() == b"secret"
+
+
 async def test_nothing_outside_is_read_or_touched_when_a_folder_is_swapped_for_a_link(
     connector: Connector, furnished: Path, outside: Path
 ) -> None:

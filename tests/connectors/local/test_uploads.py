@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -142,3 +143,23 @@ async def test_not_found_until_folder_is_back_when_it_was_moved(connector: Conne
     await connector.update(Ref("folder", RawId("/moved")), name="folder")
     await connector.finish_upload(session, [])
     assert [each.name for each in (root / "folder").iterdir()] == ["a"]
+
+
+async def test_nothing_is_left_when_start_is_cancelled(
+    connector: Connector, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_reserving, may_go_on = threading.Event(), threading.Event()
+
+    def wait(*_: int) -> None:
+        is_reserving.set()
+        may_go_on.wait(60)
+
+    monkeypatch.setattr(os, "posix_fallocate", wait)
+    task = asyncio.create_task(connector.start_upload(ROOT, "a.bin", size_bytes=10, on_conflict=OnConflict.FAIL))
+    await asyncio.to_thread(is_reserving.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list(root.iterdir()) == []

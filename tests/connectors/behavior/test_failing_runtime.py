@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from connectors.core.call import Intent, Repeat, Work
+from tests.connectors.behavior.faults import FailingRuntime
+from tests.connectors.behavior.targets import TARGETS
+
+
+@pytest.mark.parametrize(
+    ("repeat", "is_body_replayable", "runs_count", "faults_count"),
+    [
+        (Repeat.SAFE, True, 9, 3),
+        (Repeat.UNSAFE, True, 9, 3),
+        (Repeat.IDEMPOTENT, True, 12, 3),  # the doubtful ones are done twice
+        (Repeat.UNSAFE, False, 9, 0),
+    ],
+)
+async def test_every_third_call_fails_once_and_is_repeated_when_it_can_be(
+    repeat: Repeat, is_body_replayable: bool, runs_count: int, faults_count: int
+) -> None:
+    runtime = FailingRuntime()
+    send = runtime.build_send_work(TARGETS[0].manifest, "1", classify_exception=lambda _: None)
+    runs: list[int] = []
+
+    async def run() -> int:
+        runs.append(1)
+        return 42
+
+    intent = Intent(operation="test", repeat=repeat, is_body_replayable=is_body_replayable)
+    assert [await send(Work(run=run, intent=intent)) for _ in range(9)] == [42] * 9
+    assert (len(runs), runtime.faults_count) == (runs_count, faults_count)
