@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
+import asyncpg
 import typer
+from alembic.util import CommandError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
@@ -69,7 +73,8 @@ def main() -> None:
         cli()
     except ValidationError as error:
         for detail in error.errors():
-            print(f"kloudless: setting {'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
+            what = "setting " if error.title == Settings.__name__ else ""
+            print(f"kloudless: {what}{'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
         sys.exit(1)
     except (StartError, KeysError, ValueError, OSError) as error:
         print(f"kloudless: {error}", file=sys.stderr)
@@ -79,6 +84,10 @@ def main() -> None:
         sys.exit(1)
     except ConnectorError as error:
         print(f"kloudless: the storage says: {error.message}", file=sys.stderr)
+        sys.exit(1)
+    except (SQLAlchemyError, asyncpg.PostgresError, CommandError) as error:
+        text = str(getattr(error, "orig", error)).splitlines()[0]
+        print(f"kloudless: the database says: {text}; is it right, and migrated?", file=sys.stderr)
         sys.exit(1)
 
 
@@ -138,6 +147,7 @@ def serve(
             greeting = describe_demo(settings, _run(prepare_demo))
         server = build_server(build_app(settings), settings)
         print(greeting, flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from sqlalchemy.exc import IntegrityError
 
 from app.accounts.callers import find_token_caller
 from app.accounts.service import connect_account, create_token
@@ -23,7 +24,7 @@ from app.applications.service import (
     find_application,
     list_keys,
 )
-from app.core.errors import ApiError
+from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import Credentials
 from app.core.settings import Settings
 from app.core.state import State
@@ -84,25 +85,7 @@ async def prepare_demo(state: State) -> Demo:
 async def _prepare_application(state: State, known: Demo | None) -> tuple[int, str]:
     application = await find_application(state, APPLICATION_ID)
     if application is None:
-        async with state.db.writing() as session:
-            developer_id, token = await create_developer(session, name="Demo developer")
-            await create_application(
-                state,
-                session,
-                developer_id=developer_id,
-                application_id=APPLICATION_ID,
-                create=ApplicationCreate(
-                    name="Demo application", implicit_grant_enabled=True, description="Made by the first run."
-                ),
-            )
-            for host in (
-                "localhost",
-                "127.0.0.1",
-                f"localhost:{state.settings.port}",
-                f"127.0.0.1:{state.settings.port}",
-            ):
-                add_trusted_host(session, application_id=APPLICATION_ID, host=host)
-        return developer_id, token
+        return await _create_application(state)
     if known is not None:
         try:
             caller = await authenticate_developer(state, Credentials("bearer", known.developer_token))
@@ -112,6 +95,28 @@ async def _prepare_application(state: State, known: Demo | None) -> tuple[int, s
             return application.developer_id, known.developer_token
     async with state.db.writing() as session:
         return application.developer_id, add_developer_token(session, developer_id=application.developer_id)
+
+
+async def _create_application(state: State) -> tuple[int, str]:
+    create = ApplicationCreate(
+        name="Demo application", implicit_grant_enabled=True, description="Made by the first run."
+    )
+    try:
+        async with state.db.writing() as session:
+            developer_id, token = await create_developer(session, name="Demo developer")
+            await create_application(
+                state, session, developer_id=developer_id, application_id=APPLICATION_ID, create=create
+            )
+            for name in ("localhost", "127.0.0.1"):
+                add_trusted_host(session, application_id=APPLICATION_ID, host=name)
+                add_trusted_host(session, application_id=APPLICATION_ID, host=f"{name}:{state.settings.port}")
+    except IntegrityError as error:
+        raise ApiError(
+            ErrorCode.CONFLICT,
+            "The demo application was deleted, and ids are not given again: serve without --demo, "
+            "or set KLOUDLESS_DATA_DIR to a new folder.",
+        ) from error
+    return developer_id, token
 
 
 def _read(path: Path) -> Demo | None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
-import msgspec
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,9 +17,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
-from app.core.http.edge import Edge, encode_error
+from app.core.http.documenting import document
+from app.core.http.edge import PATHS_WITHOUT_ORIGIN, Edge, encode_error
 from app.core.http.paths import CanonicalPaths
-from app.core.http.replies import REF_TEMPLATE, STRUCTS, get_request_state
+from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
@@ -56,6 +56,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_build_lifespan(state),
     )
     app.state.kloudless = state
@@ -67,9 +68,11 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         (ConnectorError, _answer_connector_error),
         (RequestValidationError, _answer_validation_error),
         (HTTPException, _answer_http_exception),
+        (Exception, _answer_unexpected),
     ):
         app.add_exception_handler(kind, handler)
-    _document(app)
+    build_document = document(app, structs=STRUCTS, public_paths=PATHS_WITHOUT_ORIGIN)
+    app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
     return Edge(CanonicalPaths(app, aliases=ALIASES), state)
 
 
@@ -134,10 +137,7 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
         raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
-        # What follows on this connection may be the tail of a body whose length was miscounted (contract 1.4).
-        return _answer(
-            request, ApiError(ErrorCode.BAD_REQUEST, "The body is not valid JSON.", headers={"Connection": "close"})
-        )
+        return _answer(request, _build_json_error())
     parts = []
     for detail in details[:5]:
         place = ".".join(str(part) for part in detail["loc"][1:]) or "body"
@@ -145,35 +145,20 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, "; ".join(parts)))
 
 
+def _build_json_error() -> ApiError:
+    # What follows on this connection may be the tail of a body whose length was miscounted (contract 1.4).
+    return ApiError(ErrorCode.BAD_REQUEST, "The body is not valid JSON.", headers={"Connection": "close"})
+
+
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise AssertionError("registered for another error")  # noqa: TRY004 - a programming error
+    if error.status_code == ErrorCode.BAD_REQUEST.status:  # FastAPI's own: bytes that are no text, or nested too deep
+        return _answer(request, _build_json_error())
     code = CODE_OF_STATUS.get(error.status_code, ErrorCode.BAD_REQUEST)
     return _answer(request, ApiError(code, headers=dict(error.headers) if error.headers else None))
 
 
-def _document(app: FastAPI) -> None:
-    """Completes the OpenAPI document: schemas of the structs, ways to sign in."""
-    build_plain = app.openapi
-
-    def build() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = build_plain()
-            _, components = msgspec.json.schema_components(STRUCTS, ref_template=REF_TEMPLATE)
-            holder = document.setdefault("components", {})
-            holder.setdefault("schemas", {}).update(components)
-            holder["securitySchemes"] = {
-                "ApiKey": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "`APIKey <key>` of an application, `Bearer <token>` of an account or developer.",
-                }
-            }
-            document["security"] = [{"ApiKey": []}]
-            for path in ("/health", "/ready"):
-                document["paths"][path]["get"]["security"] = []
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = build  # type: ignore[method-assign]  # FastAPI's documented way
+async def _answer_unexpected(request: Request, _error: Exception) -> Response:
+    """The edge, which gets the error next, logs it."""
+    return _answer(request, ApiError(ErrorCode.INTERNAL_ERROR))

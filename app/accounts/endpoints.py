@@ -21,6 +21,7 @@ from app.accounts.callers import (
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import (
     AccountImport,
+    AccountPage,
     AccountProperties,
     AccountReply,
     AccountUpdate,
@@ -33,15 +34,15 @@ from app.accounts.schemas import (
 )
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
+from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber, Text
 from app.core.http.replies import (
     JsonReply,
-    NumberedList,
     build_numbered_list,
     describe,
     empty_reply,
     get_request_state,
 )
+from app.core.ids import ROOT_ID
 from app.core.state import get_state
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities
@@ -145,33 +146,29 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
     return {name: CapabilityValue(value) for name, value in values.items()}
 
 
-@router.get("", **describe(NumberedList[AccountReply], errors=AUTH_ERRORS))
+@router.get("", **describe(AccountPage, errors=AUTH_ERRORS))
 async def list_accounts(
     request: Request,
     caller: AuthenticatedCaller,
-    active: Flag | None = None,
-    enabled: Flag | None = None,
-    admin: Flag | None = None,
-    search: Annotated[str | None, Query(max_length=320, description="Part of the account's name.")] = None,
+    active: Annotated[Flag | None, Query(description="Only those that are, or are not, active.")] = None,
+    enabled: Annotated[Flag | None, Query(description="Only those that are, or are not, enabled.")] = None,
+    admin: Annotated[Flag | None, Query(description="Only those of administrators, or of others.")] = None,
+    search: Annotated[Text | None, Query(max_length=320, description="Part of the account's name.")] = None,
     page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = 10,
+    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 10,
 ) -> Response:
     """Lists the application's accounts by API key; with a bearer token exactly the token's own."""
     async with get_state(request).db.reading() as session:
-        repository = AccountRepository(session)
-        if caller.account_id is None:
-            accounts, total = await repository.list_page(
-                application_id=caller.application_id,
-                is_active=active,
-                is_enabled=enabled,
-                is_admin=admin,
-                search=search,
-                offset=(page - 1) * page_size,
-                limit=page_size,
-            )
-        else:
-            own = await repository.find(caller.account_id) if page == 1 else None
-            accounts, total = ([own] if own else []), 1
+        accounts, total = await AccountRepository(session).list_page(
+            application_id=caller.application_id,
+            account_id=caller.account_id,
+            is_active=active,
+            is_enabled=enabled,
+            is_admin=admin,
+            search=search,
+            offset=(page - 1) * page_size,
+            limit=page_size,
+        )
     objects: list[object] = [
         build_account_reply(request, build_row(account), caller=caller, is_full=False) for account in accounts
     ]
@@ -199,7 +196,7 @@ async def import_account(
 async def retrieve_account(
     request: Request,
     account: AuthorizedAccount,
-    active: Flag | None = None,
+    active: Annotated[Flag | None, Query(description="404 unless the account is, or is not, active.")] = None,
     retrieve_full: Annotated[Flag, Query(description="With the account's capabilities.")] = True,
     retrieve_tokens: Annotated[Flag, Query(description="With the stored tokens; API key only.")] = False,
 ) -> Response:
@@ -258,7 +255,7 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
 
 
 @router.post("/{account_id}/encode_raw_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
-@router.post("/{account_id}/storage/convert_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
+@router.post("/{account_id}/storage/convert_id", name="convert_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
 async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawIdToEncode) -> Response:
     """The public id of something known by the storage's own id. Without `type` the storage is asked what it is."""
     row = account[1]
@@ -274,7 +271,8 @@ async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawI
                 raise
             ref = Ref("folder", RawId(raw_id))
     state = get_state(request)
-    public_id = state.ids.encode(row.id, ref)
+    is_root = ref == find_service(state, row.service).manifest.root
+    public_id = ROOT_ID if is_root else state.ids.encode(row.id, ref)
     origin = get_request_state(request).origin
     return JsonReply(
         EncodedId(

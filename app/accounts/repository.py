@@ -51,6 +51,7 @@ class AccountRepository:
         self,
         *,
         application_id: str | None,
+        account_id: int | None = None,
         is_active: bool | None = None,
         is_enabled: bool | None = None,
         is_admin: bool | None = None,
@@ -62,6 +63,7 @@ class AccountRepository:
         if application_id is not None:
             query = query.where(Account.application_id == application_id)
         for column, value in (
+            (Account.id, account_id),
             (Account.is_active, is_active),
             (Account.is_enabled, is_enabled),
             (Account.is_admin, is_admin),

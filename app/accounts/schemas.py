@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.core.http.reading import Flag, read_time
+from app.core.http.reading import Flag, JsonObject, Text, read_time
+from app.core.http.replies import NumberedList
 from connectors.core.manifest import Capabilities, Limits
 
 Time = Annotated[datetime, Meta(tz=True)]
@@ -58,6 +59,10 @@ class AccountReply(Struct, kw_only=True):
     refresh_token: str | UnsetType | None = UNSET
 
 
+class AccountPage(NumberedList[AccountReply], kw_only=True, gc=False):
+    """A page of the application's accounts."""
+
+
 class TokenReply(Struct, kw_only=True):
     """A bearer token; the one time it is shown."""
 
@@ -103,11 +108,11 @@ class AccountUpdate(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    account: str | None = Field(None, min_length=1, max_length=LABEL_CHARACTERS_MAX, description="Shown to people.")
+    account: Text | None = Field(None, min_length=1, max_length=LABEL_CHARACTERS_MAX, description="Shown to people.")
     service: str | None = Field(None, max_length=64, description="Cannot be changed.")
     active: Flag | None = None
     enabled: Flag | None = None
-    custom_properties: dict[str, Any] | None = None
+    custom_properties: JsonObject | None = None
     token: str | None = Field(None, max_length=CREDENTIAL_CHARACTERS_MAX)
     token_secret: str | None = Field(None, max_length=CREDENTIAL_CHARACTERS_MAX)
     refresh_token: str | None = Field(None, max_length=CREDENTIAL_CHARACTERS_MAX)
@@ -118,7 +123,7 @@ class AccountUpdate(BaseModel):
 class AccountImport(AccountUpdate):
     """An account to connect with its own credentials."""
 
-    account: str = Field(min_length=1, max_length=LABEL_CHARACTERS_MAX)
+    account: Text = Field(min_length=1, max_length=LABEL_CHARACTERS_MAX)
     service: str = Field(min_length=1, max_length=64)
 
 
@@ -137,4 +142,4 @@ class TokenCreate(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    scope: str | None = Field(None, max_length=1000, description="Space-separated scopes; the account's if left out.")
+    scope: Text | None = Field(None, max_length=1000, description="Space-separated scopes; the account's if left out.")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy.exc import IntegrityError
 
 from app.accounts.callers import (
     AccountRow,
@@ -25,6 +29,7 @@ from connectors.core.resources import Identity
 
 OAUTH_FIELDS = ("token_secret", "refresh_token")
 DEFAULT_PERMISSION = "default"
+UNKNOWN_IDENTITY = "unverified:"
 
 
 def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, str]:
@@ -98,7 +103,37 @@ async def connect_account(
     if is_verified:
         identity = await try_credentials(state, application_id=application_id, service=service, credentials=credentials)
     else:
-        identity = Identity(key=f"unverified:{hash_token(repr(sorted(credentials.items())))}", label=label or service)
+        # Keyed, because what is guessed from a bare hash of a password can be tried against a stolen backup.
+        digest = hmac.digest(state.keys.id_key, repr(sorted(credentials.items())).encode(), "sha256")
+        identity = Identity(key=f"{UNKNOWN_IDENTITY}{digest.hex()}", label=label or service)
+    save = partial(
+        _save_account,
+        state,
+        application_id=application_id,
+        service=service,
+        identity=identity,
+        credentials=credentials,
+        label=label or identity.label,
+        is_verified=is_verified,
+        update=update,
+    )
+    try:
+        return await save()
+    except IntegrityError:  # another request connected the same identity at the same moment: now it is found
+        return await save()
+
+
+async def _save_account(
+    state: State,
+    *,
+    application_id: str,
+    service: str,
+    identity: Identity,
+    credentials: dict[str, str],
+    label: str,
+    is_verified: bool,
+    update: AccountUpdate | None,
+) -> tuple[AccountRow, bool]:
     async with state.db.writing() as session:
         repository = AccountRepository(session)
         account = await repository.find_by_identity(application_id, service, identity.key)
@@ -113,7 +148,7 @@ async def connect_account(
                 custom_properties={},
                 created_at=moment,
             )
-        account.label = label or identity.label
+        account.label = label
         account.sealed_credentials = seal_credentials(
             state, credentials, application_id=application_id, service=service
         )
@@ -185,14 +220,14 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
         identity = await try_credentials(
             state, application_id=row.application_id, service=row.service, credentials=credentials
         )
-        if row.is_verified and identity.key != row.identity_key:
-            raise ApiError(
-                ErrorCode.INVALID_PARAMETERS, "These credentials belong to another user; import them instead."
-            )
     async with state.db.writing() as session:
         account = await get_account(session, row.id)
         apply_update(account, body)
         if identity is not None:
+            if not await _adopt_identity(session, account, identity):
+                raise ApiError(
+                    ErrorCode.INVALID_PARAMETERS, "These credentials belong to another user; import them instead."
+                )
             account.sealed_credentials = seal_credentials(
                 state, credentials, application_id=row.application_id, service=row.service
             )
@@ -217,11 +252,22 @@ async def get_account(session: WriteSession, account_id: int) -> Account:
     return account
 
 
-async def mark_verified(state: State, row: AccountRow) -> None:
-    """Notes the first good call of an account that was imported untried."""
+async def mark_verified(state: State, row: AccountRow, identity: Identity) -> None:
+    """Notes the first good call of an account that was imported untried, and whose account it turned out to be."""
     async with state.db.writing() as session:
-        (await get_account(session, row.id)).is_verified = True
+        account = await get_account(session, row.id)
+        account.is_verified = True
+        await _adopt_identity(session, account, identity)
         session.note_change(f"account:{row.id}")
+
+
+async def _adopt_identity(session: WriteSession, account: Account, identity: Identity) -> bool:
+    """Whether the account is this identity's; one imported untried becomes so, unless another account is already."""
+    if account.identity_key.startswith(UNKNOWN_IDENTITY) and not await AccountRepository(session).find_by_identity(
+        account.application_id, account.service, identity.key
+    ):
+        account.identity_key = identity.key
+    return account.identity_key == identity.key
 
 
 async def delete_account(state: State, *, account_id: int) -> None:

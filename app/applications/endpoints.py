@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.applications import service
 from app.applications.repository import ApplicationRepository
-from app.applications.schemas import ApiKeyReply, ApplicationCreate, ApplicationReply, ApplicationUpdate
+from app.applications.schemas import (
+    ApiKeyPage,
+    ApiKeyReply,
+    ApplicationCreate,
+    ApplicationPage,
+    ApplicationReply,
+    ApplicationUpdate,
+)
 from app.applications.service import DeveloperCaller
 from app.core.errors import ErrorCode
 from app.core.http.credentials import read_credentials
@@ -17,7 +24,6 @@ from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
 from app.core.http.replies import (
     JsonReply,
-    NumberedList,
     build_numbered_list,
     describe,
     empty_reply,
@@ -32,7 +38,9 @@ _ERRORS = (*_SHARED, ErrorCode.NOT_FOUND)
 
 router = APIRouter(tags=["applications"], prefix=PREFIX)
 
-PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)]
+ApplicationId = Annotated[str, Path(description="The application's id.")]
+ActiveOnly = Annotated[Flag | None, Query(description="Only those that are, or are not, active.")]
+PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")]
 
 
 async def get_developer(request: Request) -> DeveloperCaller:
@@ -70,11 +78,11 @@ def _build_key_reply(request: Request, row: ApiKey, key: str) -> ApiKeyReply:
     )
 
 
-@router.get("", **describe(NumberedList[ApplicationReply], errors=_SHARED))
+@router.get("", **describe(ApplicationPage, errors=_SHARED))
 async def list_applications(
     request: Request,
     developer: Developer,
-    active: Flag | None = None,
+    active: ActiveOnly = None,
     page: PageNumber = 1,
     page_size: PageSize = 100,
 ) -> Response:
@@ -97,7 +105,7 @@ async def create_application(request: Request, developer: Developer, body: Appli
 
 
 @router.get("/{application_id}", **describe(ApplicationReply, errors=_ERRORS))
-async def get_application(request: Request, developer: Developer, application_id: str) -> Response:
+async def get_application(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """One of your applications."""
     async with get_state(request).db.reading() as session:
         row = await service.get_application(
@@ -108,7 +116,7 @@ async def get_application(request: Request, developer: Developer, application_id
 
 @router.patch("/{application_id}", **describe(ApplicationReply, errors=_ERRORS))
 async def update_application(
-    request: Request, developer: Developer, application_id: str, body: ApplicationUpdate
+    request: Request, developer: Developer, application_id: ApplicationId, body: ApplicationUpdate
 ) -> Response:
     """Changes the fields that are given."""
     row = await service.update_application(
@@ -118,15 +126,19 @@ async def update_application(
 
 
 @router.delete("/{application_id}", **describe(status=204, errors=_ERRORS))
-async def delete_application(request: Request, developer: Developer, application_id: str) -> Response:
+async def delete_application(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """Deletes an application; its keys and tokens stop working at once."""
     await service.delete_application(get_state(request), caller=developer, application_id=read_segment(application_id))
     return empty_reply()
 
 
-@router.get("/{application_id}/apikeys", **describe(NumberedList[ApiKeyReply], errors=_ERRORS))
+@router.get("/{application_id}/apikeys", **describe(ApiKeyPage, errors=_ERRORS))
 async def list_keys(
-    request: Request, developer: Developer, application_id: str, page: PageNumber = 1, page_size: PageSize = 100
+    request: Request,
+    developer: Developer,
+    application_id: ApplicationId,
+    page: PageNumber = 1,
+    page_size: PageSize = 100,
 ) -> Response:
     """Lists an application's API keys, oldest first."""
     rows, total = await service.list_keys(
@@ -141,7 +153,7 @@ async def list_keys(
 
 
 @router.post("/{application_id}/apikeys", **describe(ApiKeyReply, status=201, errors=_ERRORS))
-async def create_key(request: Request, developer: Developer, application_id: str) -> Response:
+async def create_key(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """Creates a further API key."""
     row, key = await service.create_key(
         get_state(request), developer_id=developer.developer_id, application_id=read_segment(application_id)
@@ -150,7 +162,12 @@ async def create_key(request: Request, developer: Developer, application_id: str
 
 
 @router.delete("/{application_id}/apikeys/{key}", **describe(status=204, errors=_ERRORS))
-async def delete_key(request: Request, developer: Developer, application_id: str, key: str) -> Response:
+async def delete_key(
+    request: Request,
+    developer: Developer,
+    application_id: ApplicationId,
+    key: Annotated[str, Path(description="The key itself.")],
+) -> Response:
     """Revokes an API key at once."""
     await service.delete_key(
         get_state(request),

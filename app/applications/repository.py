@@ -56,6 +56,9 @@ class ApplicationRepository:
         )
         return list(rows), total
 
+    async def has_developer(self, developer_id: int) -> bool:
+        return await self._session.get(Developer, developer_id) is not None
+
     async def add_developer(self, developer: Developer) -> int:
         self._writer.add(developer)
         await self._writer.flush()

@@ -8,7 +8,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.http.reading import Flag
+from app.core.http.reading import Flag, Text
+from app.core.http.replies import NumberedList
 
 Time = Annotated[datetime, Meta(tz=True)]
 NAME_CHARACTERS_MAX = 200
@@ -43,14 +44,22 @@ class ApiKeyReply(Struct, kw_only=True):
     api: str = "meta"
 
 
+class ApplicationPage(NumberedList[ApplicationReply], kw_only=True, gc=False):
+    """A page of your applications."""
+
+
+class ApiKeyPage(NumberedList[ApiKeyReply], kw_only=True, gc=False):
+    """A page of an application's keys."""
+
+
 class ApplicationUpdate(BaseModel):
     """Fields to change; what is left out stays."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    name: str | None = Field(None, min_length=1, max_length=NAME_CHARACTERS_MAX)
-    description: str | None = Field(None, max_length=10_000)
-    logo_url: str | None = Field(None, max_length=2_000, pattern=r"^(https?://.*)?$")
+    name: Text | None = Field(None, min_length=1, max_length=NAME_CHARACTERS_MAX)
+    description: Text | None = Field(None, max_length=10_000)
+    logo_url: Text | None = Field(None, max_length=2_000, pattern=r"^(https?://.*)?$")
     active: Flag | None = None
     implicit_grant_enabled: Flag | None = None
     recent_enabled: Flag | None = None
@@ -60,5 +69,5 @@ class ApplicationUpdate(BaseModel):
 class ApplicationCreate(ApplicationUpdate):
     """A new application; `source` is one of yours whose settings are taken over."""
 
-    name: str = Field(min_length=1, max_length=NAME_CHARACTERS_MAX)
-    source: str | None = Field(None, max_length=64, description="Application to copy settings from.")
+    name: Text = Field(min_length=1, max_length=NAME_CHARACTERS_MAX)
+    source: Text | None = Field(None, max_length=64, description="Application to copy settings from.")

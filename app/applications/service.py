@@ -75,8 +75,10 @@ async def create_application(
     create: ApplicationCreate,
     application_id: str | None = None,
 ) -> tuple[Application, str]:
-    """A new application and its first API key."""
+    """A new application and its first API key; ApiError 404 for a developer that does not exist."""
     repository = ApplicationRepository(session)
+    if not await repository.has_developer(developer_id):
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such developer.")
     moment = now()
     application = Application(
         id=application_id or secrets.token_urlsafe(24),

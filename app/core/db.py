@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 from sqlalchemy import DateTime, MetaData, event, text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import TypeDecorator
@@ -135,7 +136,8 @@ class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         is_lost = isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | ProgrammingError)
-        if is_lost or isinstance(error, OSError | PoolTimeoutError | TimeoutError):
+        # The driver's own errors come through while connecting: starting up, shutting down, too many connections.
+        if is_lost or isinstance(error, OSError | PoolTimeoutError | TimeoutError | asyncpg.PostgresError):
             raise ApiError(
                 ErrorCode.SERVICE_NOT_AVAILABLE,
                 "The database cannot be reached right now; try again shortly.",
@@ -149,6 +151,7 @@ def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> A
         pool_size=READ_CONNECTIONS_MAX if is_reader else 1,
         max_overflow=0,
         pool_timeout=seconds_max,
+        hide_parameters=True,  # an error's text goes to the log; what was to be stored does not
         json_serializer=_encode_json,
         json_deserializer=msgspec.json.decode,
         connect_args={"timeout": seconds_max},
@@ -169,6 +172,8 @@ def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> A
         if is_reader:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
+        # SQLite's own knows no letters beyond A to Z.
+        connection.create_function("lower", 1, lambda value: None if value is None else value.lower())
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
@@ -178,15 +183,24 @@ def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> A
 
 
 def _create_server_engine(url: str, connections_max: int, *, seconds_max: float) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=connections_max,
         max_overflow=0,
         pool_timeout=seconds_max,
+        hide_parameters=True,  # an error's text goes to the log; what was to be stored does not
         json_serializer=_encode_json,
         json_deserializer=msgspec.json.decode,
         connect_args={"timeout": seconds_max, "command_timeout": seconds_max},
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check(connection: Any, _record: object, _proxy: object) -> None:
+        # The server went away and may be back: a new connection, rather than one failed request for each old one.
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
 
 
 def _encode_json(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from fastapi import HTTPException
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from connectors.core.errors import ConnectorError, ErrorKind
 
@@ -85,14 +85,14 @@ class ApiError(HTTPException):
         self.conflicting_resource_id = conflicting_resource_id
 
 
-class ErrorBody(Struct, omit_defaults=True):
+class ErrorBody(Struct):
     """What every error answers."""
 
     status_code: int
     error_code: str
     message: str
     id: str
-    conflicting_resource_id: str | None = None
+    conflicting_resource_id: str | UnsetType = UNSET
 
 
 CODE_OF_KIND: dict[ErrorKind, ErrorCode] = {

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from connectors.core.resources import RawId, Ref
 
 ID_CHARACTERS_MAX = 8192
+ROOT_ID = "root"
+"""An account's top folder, in place of an id (contract 1.6)."""
 _VERSION = b"\x01"
 _FILE, _FOLDER = b"f", b"d"
 

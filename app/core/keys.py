@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
 NONCE_BYTES = 12
+ID_KEY_BYTES = 64  # AES-SIV with two 256-bit halves
+SEALING_KEY_BYTES = 32
 SEAL_VERSION = "1"
 
 
@@ -40,18 +42,19 @@ def _random(size_bytes: int) -> str:
 
 def generate_keys() -> Keys:
     """Fresh keys for a new installation."""
-    return Keys(id_key=_random(64), sealing_keys=(_new_sealing_key(),))
+    return Keys(id_key=_random(ID_KEY_BYTES), sealing_keys=(_new_sealing_key(),))
 
 
 def _new_sealing_key() -> SealingKey:
-    return SealingKey(id=secrets.token_hex(4), key=_random(32))
+    return SealingKey(id=secrets.token_hex(4), key=_random(SEALING_KEY_BYTES))
 
 
 class KeyRing:
-    """Seals and opens. Meeting a key id it does not know, it reads the file once more: rotation needs no restart."""
+    """Seals and opens. A file that was replaced meanwhile is read again: rotation needs no restart."""
 
     def __init__(self, keys: Keys, *, path: Path | None = None) -> None:
         self._path = path
+        self._stamp = _read_stamp(path) if path is not None else None
         self._load(keys)
 
     @classmethod
@@ -74,17 +77,32 @@ class KeyRing:
             ) from error
 
     def _load(self, keys: Keys) -> None:
-        self.keys = keys
         try:
-            self.id_key = base64.b64decode(keys.id_key, validate=True)
-            self._ciphers = {key.id: AESGCM(base64.b64decode(key.key, validate=True)) for key in keys.sealing_keys}
+            id_key = base64.b64decode(keys.id_key, validate=True)
+            sealing_keys = {key.id: base64.b64decode(key.key, validate=True) for key in keys.sealing_keys}
         except ValueError as error:
-            raise KeysError("a key is not 256 bits of base64") from error
-        if len(self.id_key) != 64 or not self._ciphers:  # noqa: PLR2004 - AES-SIV with two 256-bit halves
-            raise KeysError("the keys need an id_key of 512 bits and at least one sealing key")
+            raise KeysError("a key is not base64") from error
+        sizes_bytes = {len(key) for key in sealing_keys.values()}
+        if len(id_key) != ID_KEY_BYTES or sizes_bytes != {SEALING_KEY_BYTES}:
+            raise KeysError("the keys need an id_key of 512 bits and one or more sealing keys of 256 bits")
+        self.keys, self.id_key = keys, id_key
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in sealing_keys.items()}
+
+    def _follow_file(self) -> None:
+        """Takes over the keys of a file that another process has replaced."""
+        if self._path is None:
+            return
+        try:
+            stamp = _read_stamp(self._path)
+            if stamp != self._stamp:
+                self._load(_parse(self._path.read_bytes()))
+                self._stamp = stamp
+        except OSError as error:
+            raise KeysError(f"the key file {self._path} cannot be read ({error.strerror})") from error
 
     def seal(self, plain: bytes, *, purpose: str) -> str:
         """Encrypts; `purpose` names row and column, and only the same purpose opens it again."""
+        self._follow_file()  # a key that was forgotten meanwhile must seal nothing more
         key_id = self.keys.sealing_keys[0].id
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._ciphers[key_id].encrypt(nonce, plain, purpose.encode())
@@ -96,16 +114,16 @@ class KeyRing:
         key_id, _, data = rest.partition(".")
         if version != SEAL_VERSION:
             raise KeysError("a stored secret has an unknown format")
-        if key_id not in self._ciphers and self._path is not None:
-            self._load(_parse(self._path.read_bytes()))
+        if key_id not in self._ciphers:
+            self._follow_file()
         if key_id not in self._ciphers:
             raise KeysError(
                 f"the sealing key {key_id} is missing; bring back the key file that belongs to this database"
             )
-        raw = base64.urlsafe_b64decode(data)
         try:
+            raw = base64.urlsafe_b64decode(data)
             return self._ciphers[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise KeysError("a stored secret does not open; it was altered or belongs to another row") from error
 
     def is_current(self, sealed: str) -> bool:
@@ -136,6 +154,12 @@ def _parse(data: bytes) -> Keys:
         return msgspec.json.decode(data, type=Keys)
     except msgspec.DecodeError as error:
         raise KeysError(f"the keys are not in the expected form: {error}") from error
+
+
+def _read_stamp(path: Path) -> tuple[int, int]:
+    """Tells one version of the file from the next."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def _write(path: Path, keys: Keys) -> None:

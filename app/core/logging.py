@@ -18,7 +18,12 @@ def set_up_logging(*, level: str, log_format: str) -> None:
     ]
     is_json = log_format == "json"
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if is_json
+        # The default formatter shows the values of local variables, secrets among them.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -45,4 +50,6 @@ def set_up_logging(*, level: str, log_format: str) -> None:
         logging.getLogger(name).propagate = name != "uvicorn.access"
     # The server announces itself in its own words; uvicorn's chatter at info is noise beside it.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, root.level))
+    # The driver's own lines hold every statement with its values.
+    for name in ("alembic", "aiosqlite"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from app.core.db import NOTIFY_CHANNEL, Database
 
 RECONNECT_SECONDS = 1.0
 CHECK_SECONDS = 30.0
+CALL_SECONDS_MAX = 10.0
 
 log = structlog.get_logger("app.notices")
 
@@ -36,12 +38,16 @@ async def _listen_once(url: str, cache: RowCache) -> None:
     def on_notice(_connection: Any, _process_id: int, _channel: str, name: object) -> None:
         cache.drop(str(name))
 
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=CALL_SECONDS_MAX)
+    is_lost = asyncio.Event()
+    connection.add_termination_listener(lambda _connection: is_lost.set())
     try:
         await connection.add_listener(NOTIFY_CHANNEL, on_notice)
         cache.clear()
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            await connection.execute("SELECT 1", timeout=10)
+        while not is_lost.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await is_lost.wait()
+            await connection.execute("SELECT 1", timeout=CALL_SECONDS_MAX)
     finally:
-        await connection.close(timeout=5)
+        await connection.close(timeout=CALL_SECONDS_MAX)

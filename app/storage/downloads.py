@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from app.storage.ranges import format_date, is_range_fresh, is_unmodified, parse
 from connectors.core.connector import Connector
 from connectors.core.resources import Download, File, RawId, Ref
 
+CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"})
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
 
 
@@ -50,7 +52,7 @@ def build_head_reply(file: File, request_headers: Headers) -> Response:
         etag=file.etag,
         modified_at=file.modified_at,
     )
-    if is_unmodified(request_headers, etag=file.etag, modified_at=file.modified_at):
+    if is_unmodified(request_headers, file):
         return _build_unmodified_reply(headers)
     return Response(headers=headers)
 
@@ -71,15 +73,19 @@ class DownloadReply(StreamingResponse):
         self._request_headers = request_headers
 
     async def stream_response(self, send: Send) -> None:
-        byte_range = parse_range(self._request_headers)
-        if byte_range is not None and "if-range" in self._request_headers:
+        headers = self._request_headers
+        byte_range = parse_range(headers)
+        if byte_range is not None and not CONDITIONS.isdisjoint(headers):
+            # They come before the range, which need not even fit the version that is there (RFC 9110 13.2.2).
             file = await self._connector.get(Ref("file", self._file))
-            if not isinstance(file, File) or not is_range_fresh(
-                self._request_headers, etag=file.etag, modified_at=file.modified_at
-            ):
+            if not isinstance(file, File):
+                raise AssertionError("a file's reference gave a folder")
+            if is_unmodified(headers, file) or not is_range_fresh(headers, file):
                 byte_range = None
         async with self._connector.open_download(self._file, byte_range=byte_range) as download:
             await self._send(download, send)
+        # Only now: with the last message the reply is over, and this task is cancelled whatever it is doing.
+        await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, download: Download, send: Send) -> None:
         headers = build_headers(
@@ -90,10 +96,9 @@ class DownloadReply(StreamingResponse):
             modified_at=download.modified_at,
         )
         status = 200
-        if is_unmodified(self._request_headers, etag=download.etag, modified_at=download.modified_at):
+        if is_unmodified(self._request_headers, download):
             reply = _build_unmodified_reply(headers)
             await send({"type": "http.response.start", "status": 304, "headers": reply.raw_headers})
-            await send({"type": "http.response.body", "body": b""})
             return
         if download.content_range is not None:
             first, last = download.content_range
@@ -104,4 +109,5 @@ class DownloadReply(StreamingResponse):
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
         async for chunk in download.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+            # Once the client has left, sending waits for nothing: a source that is always ready would hold all up.
+            await asyncio.sleep(0)

@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
-from app.core.http.replies import DirectRoute, JsonReply, ObjectList, describe, empty_reply
+from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
 from app.storage import service
 from app.storage.opening import Storage, open_storage, read_ref
 from app.storage.schemas import (
     PATH_CHARACTERS_MAX,
+    ContentsPage,
     FileReply,
     FolderCreate,
     FolderReply,
@@ -25,6 +26,7 @@ from connectors.core.resources import Ref
 
 STORAGE_PREFIX = "/v1/accounts/{account_id}/storage"
 STORAGE_ERRORS = (
+    ErrorCode.INVALID_RESOURCE_TYPE,
     ErrorCode.AUTHENTICATION_REQUIRED,
     ErrorCode.UNAUTHORIZED,
     ErrorCode.SERVICE_UNAUTHORIZED,
@@ -36,7 +38,12 @@ STORAGE_ERRORS = (
     ErrorCode.BAD_GATEWAY,
     ErrorCode.GATEWAY_TIMEOUT,
 )
-WRITE_ERRORS = (*STORAGE_ERRORS, ErrorCode.NAMING_CONFLICT, ErrorCode.INSUFFICIENT_STORAGE)
+WRITE_ERRORS = (
+    *STORAGE_ERRORS,
+    ErrorCode.INVALID_PARENT_FOLDER,
+    ErrorCode.NAMING_CONFLICT,
+    ErrorCode.INSUFFICIENT_STORAGE,
+)
 Resource = FileReply | FolderReply
 
 
@@ -100,7 +107,7 @@ async def get_folder(storage: AccountStorage, ref: FolderRef) -> Response:
 @direct.get(
     "/folders/{folder_id}/contents",
     **describe(
-        ObjectList[Resource],
+        ContentsPage,
         errors=STORAGE_ERRORS,
         parameters=(
             ACCOUNT_ID_PARAMETER,
@@ -131,7 +138,7 @@ async def list_contents(request: Request) -> Response:
     page = request.query_params.get("page")
     objects, next_page = await service.list_folder(storage, folder=ref.raw_id, page=page, limit=limit)
     return JsonReply(
-        ObjectList(
+        ContentsPage(
             api="storage", count=len(objects), page=page or service.FIRST_PAGE, next_page=next_page, objects=objects
         )
     )

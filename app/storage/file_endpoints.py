@@ -51,7 +51,7 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRo
         FileReply,
         status=201,
         also={200: FileReply},
-        errors=(*WRITE_ERRORS, ErrorCode.INVALID_PARENT_FOLDER, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.REQUEST_TIMEOUT),
+        errors=(*WRITE_ERRORS, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.REQUEST_TIMEOUT),
         parameters=(
             ACCOUNT_ID_PARAMETER,
             describe_parameter(
@@ -142,7 +142,11 @@ async def download_file(request: Request) -> Response:
 
 @direct.head(
     "/files/{file_id}/contents",
-    **describe(also={304: None}, errors=STORAGE_ERRORS, parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER)),
+    **describe(
+        also={304: None},
+        errors=(*STORAGE_ERRORS, ErrorCode.PRECONDITION_FAILED),
+        parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER),
+    ),
 )
 async def head_file(request: Request) -> Response:
     """The headers of a download without the bytes."""
@@ -157,7 +161,12 @@ async def head_file(request: Request) -> Response:
     "/files/{file_id}",
     **describe(
         FileReply,
-        errors=(*STORAGE_ERRORS, ErrorCode.INSUFFICIENT_STORAGE, ErrorCode.REQUEST_TOO_LARGE),
+        errors=(
+            *STORAGE_ERRORS,
+            ErrorCode.INSUFFICIENT_STORAGE,
+            ErrorCode.REQUEST_TOO_LARGE,
+            ErrorCode.REQUEST_TIMEOUT,
+        ),
         parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER),
         body={"required": True, "content": BYTES},
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from app.accounts.callers import AccountRow, authorize, open_connector
 from app.accounts.service import mark_verified
@@ -37,8 +37,7 @@ async def open_storage(request: Request) -> Storage:
     _, row = await authorize(request, read_segment(request.path_params["account_id"]))
     connector = open_connector(request, row)
     if not row.is_verified:
-        await connector.get_identity()
-        await mark_verified(state, row)
+        await mark_verified(state, row, await connector.get_identity())
     presenter = Presenter(
         ids=state.ids,
         account_id=row.id,
@@ -68,11 +67,14 @@ def read_body_source(request: Request, *, size_bytes_max: int) -> StreamSource:
 
 async def read_body(request: Request) -> AsyncIterator[bytes]:
     """The chunks of the body; a client that leaves, or breaks a limit, is a failed source to the connector."""
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        raise ConnectorError(ErrorKind.SOURCE_FAILED, "The client went away before the body was complete.") from error
-    except ApiError as error:
-        raise ConnectorError(ErrorKind.SOURCE_FAILED, error.message) from error
+    has_more = True
+    while has_more:
+        try:
+            message = await request.receive()
+        except ApiError as error:
+            raise ConnectorError(ErrorKind.SOURCE_FAILED, error.message) from error
+        if message["type"] == "http.disconnect":
+            raise ConnectorError(ErrorKind.SOURCE_FAILED, "The client went away before the body was complete.")
+        has_more = message.get("more_body", False)
+        if chunk := message.get("body"):
+            yield chunk

@@ -5,11 +5,9 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from app.core.errors import ApiError, ErrorCode
-from app.core.ids import IdCodec
+from app.core.ids import ROOT_ID, IdCodec
 from app.storage.schemas import FileReply, FolderReply, ParentReply, PersonReply, RawReply
 from connectors.core.resources import File, Folder, Kind, Parent, RawId, Ref, Resource
-
-ROOT_ID = "root"
 
 
 class Presenter:

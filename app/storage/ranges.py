@@ -9,9 +9,9 @@ from email.utils import format_datetime, parsedate_to_datetime
 from starlette.datastructures import Headers
 
 from app.core.errors import ApiError, ErrorCode
-from connectors.core.resources import ByteRange
+from connectors.core.resources import ByteRange, Download, File
 
-_RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII)
+_RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
 _ETAGS = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -50,37 +50,38 @@ def _matches(header: str, etag: str | None, *, weakly: bool) -> bool:
 
 def _parse_date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+        date = parsedate_to_datetime(text)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
-def is_unmodified(headers: Headers, *, etag: str | None, modified_at: datetime | None) -> bool:
+def is_unmodified(headers: Headers, file: File | Download) -> bool:
     """True if the client's copy is still good: 304. ApiError 412 if it wanted another version."""
     if (wanted := headers.get("if-match")) is not None:
-        if not _matches(wanted, etag, weakly=False):
+        if not _matches(wanted, file.etag, weakly=False):
             raise ApiError(ErrorCode.PRECONDITION_FAILED)
     elif (
         (since := _parse_date(headers.get("if-unmodified-since", "")))
-        and modified_at
-        and modified_at.replace(microsecond=0) > since
+        and file.modified_at
+        and file.modified_at.replace(microsecond=0) > since
     ):
         raise ApiError(ErrorCode.PRECONDITION_FAILED)
     if (known := headers.get("if-none-match")) is not None:
-        return _matches(known, etag, weakly=True)
+        return _matches(known, file.etag, weakly=True)
     since = _parse_date(headers.get("if-modified-since", ""))
-    return since is not None and modified_at is not None and modified_at.replace(microsecond=0) <= since
+    return since is not None and file.modified_at is not None and file.modified_at.replace(microsecond=0) <= since
 
 
-def is_range_fresh(headers: Headers, *, etag: str | None, modified_at: datetime | None) -> bool:
+def is_range_fresh(headers: Headers, file: File | Download) -> bool:
     """False if `If-Range` names another version, so that the whole file must be sent (RFC 9110 13.1.5)."""
     text = headers.get("if-range")
     if text is None:
         return True
     if '"' in text:
-        return _matches(text, etag, weakly=False)
+        return _matches(text, file.etag, weakly=False)
     date = _parse_date(text)
-    return date is not None and modified_at is not None and modified_at.replace(microsecond=0) == date
+    return date is not None and file.modified_at is not None and file.modified_at.replace(microsecond=0) == date
 
 
 def format_date(moment: datetime) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.http.replies import ObjectList
+
 Time = Annotated[datetime, Meta(tz=True)]
 NAME_CHARACTERS_MAX = 4096
 PATH_CHARACTERS_MAX = 16_384
@@ -85,6 +87,10 @@ class FolderReply(Struct, kw_only=True, gc=False, tag_field="type", tag="folder"
     id_type: str = "default"
     api: str = "storage"
     raw: RawReply | UnsetType = UNSET
+
+
+class ContentsPage(ObjectList[FileReply | FolderReply], kw_only=True, gc=False):
+    """A page of a folder's files and folders."""
 
 
 class QuotaReply(Struct, kw_only=True):

@@ -120,7 +120,7 @@ class LocalConnector(Connector):
                     name=show(parts[-1]),
                 )
         finally:
-            await self._threads.run(opened.close)
+            await self._threads.release(opened.close)
 
     async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
         above = read_raw_id(parent)
@@ -168,7 +168,7 @@ class LocalConnector(Connector):
                 raise ConnectorError(ErrorKind.SOURCE_FAILED, words)
             yield writer
         finally:
-            await self._threads.run(writer.close)
+            await self._threads.release(writer.close)
 
     async def create_folder(self, parent: RawId, name: str) -> Folder:
         folder = await self._quick(

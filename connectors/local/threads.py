@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from typing import ParamSpec, TypeVar
 
@@ -61,7 +62,16 @@ class Threads:
             return await _finish(future)
         except asyncio.CancelledError:
             if not future.cancelled() and future.exception() is None:
-                await _finish(self._quick.submit(release, future.result()))
+                await self.release(partial(release, future.result()))
+            raise
+
+    async def release(self, function: Callable[[], object]) -> None:
+        """Calls what closes something. It runs also when the caller is cancelled before a thread was free for it."""
+        waiter = asyncio.wrap_future(self._quick.submit(function))
+        try:
+            await asyncio.shield(waiter)
+        except asyncio.CancelledError:
+            await _outlast(waiter)
             raise
 
     async def run_long(self, function: Callable[[Stop], T]) -> T:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
 
 import httpx
 import pytest
+import structlog
 
 from tests.servers.api import Api, Caller, build_settings, running_api
 from tests.servers.postgres import create_database
+
+# What servers in this process log is read by nobody, and drawing it takes longer than most requests.
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
+)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

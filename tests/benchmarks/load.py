@@ -80,10 +80,8 @@ class _Connection:
 
     def _ask(self) -> None:
         self._socket.sendall(self._head)
-        sent_bytes = 0
-        while sent_bytes < self._upload_bytes:
-            # sendfile knows nothing of Python's timeouts: the socket would block, so wait until it can be written.
-            sent_bytes += self._socket.sendfile(self._file, sent_bytes)
+        if self._upload_bytes:
+            self._socket.sendfile(self._file)
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
             data = self._socket.recv(HEAD_BYTES_MAX)

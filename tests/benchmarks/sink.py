@@ -24,17 +24,19 @@ def serve(listener: socket.socket) -> None:
     """Serves for ever, a thread per connection."""
     slots = threading.Semaphore(CONNECTIONS_MAX)
     while True:
-        connection, _ = listener.accept()
         slots.acquire()
+        connection, _ = listener.accept()
         threading.Thread(target=_serve_connection, args=(connection, slots), daemon=True).start()
 
 
 def _serve_connection(connection: socket.socket, slots: threading.Semaphore) -> None:
     waste = bytearray(DROP_BYTES)
-    with slots, contextlib.suppress(ConnectionError), connection:
-        slots.release()  # taken by the acceptor; held here
-        while _answer(connection, waste):
-            pass
+    try:
+        with contextlib.suppress(ConnectionError), connection:
+            while _answer(connection, waste):
+                pass
+    finally:
+        slots.release()
 
 
 def _answer(connection: socket.socket, waste: bytearray) -> bool:

@@ -97,9 +97,11 @@ def running_server(data: Path, **variables: str) -> Iterator[Server]:
             process.kill()
 
 
-def wait_until_ready(base_url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(
+    base_url: str, process: subprocess.Popen[bytes], *, seconds_max: float = START_SECONDS_MAX
+) -> None:
     """Returns when requests are served; AssertionError if the process ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS_MAX
+    deadline = time.monotonic() + seconds_max
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the server ended with status {process.returncode}"
         try:
@@ -108,4 +110,4 @@ def wait_until_ready(base_url: str, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             pass
         time.sleep(POLL_SECONDS)
-    raise AssertionError(f"the server was not ready within {START_SECONDS_MAX} seconds")
+    raise AssertionError(f"the server was not ready within {seconds_max} seconds")

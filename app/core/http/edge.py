@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import uuid
 from time import perf_counter
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorBody, ErrorCode
 from app.core.state import State
+from connectors.core.idle import IdleWatch
 
 PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
 CORS_MAX_AGE_SECONDS = 600
@@ -59,20 +59,23 @@ class Edge:
         scope.setdefault("state", {})["request"] = state
         headers = Headers(scope=scope)
         reply = _Reply(send, state)
+        body = _Body(receive, state)
         started = perf_counter()
         self._running_count += 1
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
-            await self._serve(scope, _limited(receive, state), reply, headers)
+            await self._serve(scope, body, reply, headers)
         except Exception as error:
             # A reply that has begun cannot be mended: raising makes the server cut the connection, so the client knows.
-            if reply.status is not None:
+            if reply.status is not None and not reply.is_complete:
                 log.warning("reply cut short", error=str(error) or type(error).__name__)
                 raise
             if not isinstance(error, ApiError):
                 log.exception("request failed")
-            await reply.send_error(error if isinstance(error, ApiError) else ApiError(ErrorCode.INTERNAL_ERROR))
+            if not reply.is_complete:
+                await reply.send_error(error if isinstance(error, ApiError) else ApiError(ErrorCode.INTERNAL_ERROR))
         finally:
+            body.close()
             self._running_count -= 1
             route = scope.get("route")
             log.info(
@@ -88,7 +91,7 @@ class Edge:
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await reply.send_preflight(headers.get("access-control-request-headers", ""))
             return
-        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > self._settings.head_bytes_max:
+        if _measure_head(scope) > self._settings.head_bytes_max:
             await reply.send_error(
                 ApiError(ErrorCode.BAD_REQUEST, f"The head is larger than {self._settings.head_bytes_max} bytes."), 431
             )
@@ -126,6 +129,7 @@ class _Reply:
         self._send = send
         self.state = state
         self.status: int | None = None
+        self.is_complete = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -137,6 +141,7 @@ class _Reply:
                 (b"access-control-allow-origin", b"*"),
                 (b"access-control-expose-headers", _EXPOSED),
             ]
+        self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 
     async def send_error(self, error: ApiError, status: int | None = None) -> None:
@@ -157,6 +162,12 @@ class _Reply:
         await self({"type": "http.response.body", "body": b""})
 
 
+def _measure_head(scope: Scope) -> int:
+    """About how many bytes the request's head had; what came in one piece has passed the protocol's own limit."""
+    target_bytes = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    return target_bytes + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+
+
 def encode_error(error: ApiError, request_id: str, *, status: int | None = None) -> tuple[bytes, dict[str, str]]:
     """Body and headers of an error reply."""
     status = status or error.code.status
@@ -166,7 +177,7 @@ def encode_error(error: ApiError, request_id: str, *, status: int | None = None)
             error_code=error.code.code,
             message=error.message,
             id=request_id,
-            conflicting_resource_id=error.conflicting_resource_id,
+            conflicting_resource_id=error.conflicting_resource_id or msgspec.UNSET,
         )
     )
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
@@ -175,32 +186,41 @@ def encode_error(error: ApiError, request_id: str, *, status: int | None = None)
     return body, {**headers, **(error.headers or {})}
 
 
-def _limited(receive: Receive, state: RequestState) -> Receive:
-    """Counts the body and watches for silence; both limits may be changed by the route before it reads."""
-    size_bytes = 0
-    is_complete = False
+class _Body:
+    """The `receive` of a request: counts the body and watches for silence. Routes may raise the size before they read."""
 
-    async def limited() -> Message:
-        nonlocal size_bytes, is_complete
-        if is_complete:
-            return await receive()
+    def __init__(self, receive: Receive, state: RequestState) -> None:
+        self._receive = receive
+        self._state = state
+        self._watch: IdleWatch | None = None
+        self._size_bytes = 0
+        self._is_complete = False
+
+    async def __call__(self) -> Message:
+        if self._is_complete:
+            return await self._receive()
+        watch = self._watch = self._watch or IdleWatch(self._state.body_idle_seconds_max)
         try:
-            async with asyncio.timeout(state.body_idle_seconds_max):
-                message = await receive()
+            with watch:
+                message = await self._receive()
         except TimeoutError:
             raise ApiError(
                 ErrorCode.REQUEST_TIMEOUT,
-                f"No byte of the body came for {state.body_idle_seconds_max:g} seconds.",
+                f"No byte of the body came for {watch.seconds:g} seconds.",
                 headers={"Connection": "close"},
             ) from None
-        is_complete = not message.get("more_body", False)
-        size_bytes += len(message.get("body", b""))
-        if size_bytes > state.body_bytes_max:
+        if not message.get("more_body", False):
+            self._is_complete = True
+            self.close()
+        self._size_bytes += len(message.get("body", b""))
+        if self._size_bytes > self._state.body_bytes_max:
             raise ApiError(
                 ErrorCode.REQUEST_TOO_LARGE,
-                f"The body is larger than {state.body_bytes_max} bytes.",
+                f"The body is larger than {self._state.body_bytes_max} bytes.",
                 headers={"Connection": "close"},
             )
         return message
 
-    return limited
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.core.errors import ApiError, ErrorCode
+
 
 class CanonicalPaths:
     """Splits the raw path on "/", drops empty parts and decodes each; only "%" and "/" inside a part stay encoded,
@@ -32,5 +34,8 @@ class CanonicalPaths:
 
 
 def read_segment(text: str) -> str:
-    """A path parameter as the client meant it."""
-    return unquote(text) if "%" in text else text
+    """A path parameter as the client meant it. ApiError 404 for a NUL, which no id has and not every database takes."""
+    segment = unquote(text) if "%" in text else text
+    if "\0" in segment:
+        raise ApiError(ErrorCode.NOT_FOUND)
+    return segment

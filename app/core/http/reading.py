@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Query
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import Request
 
 from app.core.errors import ApiError, ErrorCode
 
 PAGE_SIZE_MAX = 1000
+JSON_DEPTH_MAX = 64
+JSON_INTEGER_MIN, JSON_INTEGER_MAX = -(2**63), 2**63 - 1
 
 
 def parse_flag(value: object) -> object:
@@ -27,6 +29,35 @@ def parse_flag(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(parse_flag)]
+
+
+def check_text(text: str) -> str:
+    """The text, if both databases can hold it; ValueError for NUL and halves of surrogate pairs."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds a character that cannot be stored")
+    return text
+
+
+def check_json(value: Any, depth: int = 0) -> Any:
+    """The value, if both databases can hold it as JSON and give it back; ValueError says what is in the way."""
+    if depth > JSON_DEPTH_MAX:
+        raise ValueError(f"is nested deeper than {JSON_DEPTH_MAX} levels")
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, int) and not JSON_INTEGER_MIN <= value <= JSON_INTEGER_MAX:
+        raise ValueError("holds a number of more than 64 bits")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            check_text(name)
+            check_json(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            check_json(inner, depth + 1)
+    return value
+
+
+Text = Annotated[str, AfterValidator(check_text)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(check_json)]
 PageNumber = Annotated[int, Query(ge=1, le=2**31, description="Page to return, from 1.")]
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import httpx
 
 from connectors.core.bytesource import CHUNK_BYTES, ByteSource
-from connectors.core.transports.wire import TransportSettings
+from connectors.core.idle import IdleWatch
 
 SMALL_BODY_BYTES_MAX = 64 * 1024  # fits the socket's buffer, so sending it never takes long
 
@@ -60,25 +60,19 @@ async def read_small_body(request: httpx.Request) -> bytes | None:
     return content if len(content) <= SMALL_BODY_BYTES_MAX else None
 
 
-def build_upload(request: httpx.Request, settings: TransportSettings) -> Upload:
-    """The body of one attempt to send `request`."""
-    stream = cast("httpx.AsyncByteStream", request.stream)
-    return Upload(stream, idle_timeout_seconds=settings.idle_timeout_seconds)
-
-
 class Upload(httpx.AsyncByteStream):
     """The body of one attempt, in pieces of at most CHUNK_BYTES.
 
-    - `watchdog`, once set, runs while the provider takes a piece and rests while we wait for the source.
+    - `watch`, once set, runs while the provider takes a piece and rests while we wait for the source.
     - `failure` is what the source raised.
     """
 
-    def __init__(self, stream: httpx.AsyncByteStream, *, idle_timeout_seconds: float) -> None:
-        self._pieces = _split(stream)
-        self._idle_timeout_seconds = idle_timeout_seconds
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._chunks = aiter(stream)
+        self._rest = memoryview(b"")  # of a chunk that is larger than a piece
         self._puller: asyncio.Task[object] | None = None
         self._is_stopped = False
-        self.watchdog: asyncio.Timeout | None = None
+        self.watch: IdleWatch | None = None
         self.failure: BaseException | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -87,10 +81,13 @@ class Upload(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         if self._is_stopped:
             raise _StoppedError
-        self._watch(None)
+        if self._rest:
+            return self._take_piece()
+        if self.watch is not None:
+            self.watch.rest()
         self._puller = asyncio.current_task()
         try:
-            return await anext(self._pieces)
+            chunk = await anext(self._chunks)
         except StopAsyncIteration:
             raise
         except BaseException as error:
@@ -100,7 +97,12 @@ class Upload(httpx.AsyncByteStream):
             raise
         finally:
             self._puller = None
-            self._watch(self._idle_timeout_seconds)
+            if self.watch is not None:
+                self.watch.move()
+        if len(chunk) <= CHUNK_BYTES:
+            return chunk
+        self._rest = memoryview(chunk)
+        return self._take_piece()
 
     async def stop(self) -> None:
         """Ends the source, wherever it is. A body that was not complete breaks off, and its connection with it."""
@@ -109,29 +111,17 @@ class Upload(httpx.AsyncByteStream):
             puller = self._puller
             puller.cancel()
             await asyncio.wait([puller])
-        await _close(self._pieces)
+        await _close(self._chunks)
 
-    def _watch(self, seconds: float | None) -> None:
-        if self.watchdog is not None and not self.watchdog.expired():
-            self.watchdog.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+    def _take_piece(self) -> bytes:
+        if self.watch is not None:
+            self.watch.move()
+        piece, self._rest = self._rest[:CHUNK_BYTES], self._rest[CHUNK_BYTES:]
+        return bytes(piece)
 
 
 class _StoppedError(Exception):
     """The request is over, and with it the sending of its body."""
-
-
-async def _split(stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
-    chunks = aiter(stream)
-    try:
-        async for chunk in chunks:
-            if len(chunk) <= CHUNK_BYTES:
-                yield chunk
-                continue
-            view = memoryview(chunk)
-            for start in range(0, len(view), CHUNK_BYTES):
-                yield bytes(view[start : start + CHUNK_BYTES])
-    finally:
-        await _close(chunks)
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:

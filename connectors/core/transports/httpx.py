@@ -9,7 +9,7 @@ from typing import cast
 import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.transports.body import build_upload, read_small_body
+from connectors.core.transports.body import Upload, read_small_body
 from connectors.core.transports.wire import (
     IDLE_CONNECTION_SECONDS_MAX,
     Pin,
@@ -43,7 +43,7 @@ class HttpxTransport:
         """Sends `request`; the promises are Transport's."""
         read_wire_url(request.url, self._pin)
         content = await read_small_body(request)
-        upload = None if content is not None else build_upload(request, self._settings)
+        upload = None if content is not None else Upload(cast("httpx.AsyncByteStream", request.stream))
         attempt = self._build_attempt(request, upload or httpx.ByteStream(content or b""))
         try:
             response = await self._transport.handle_async_request(attempt)

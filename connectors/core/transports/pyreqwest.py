@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import cast
 
 import httpx
 from pyreqwest.client import Client, ClientBuilder
@@ -16,7 +17,8 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.transports.body import Upload, build_upload, read_small_body
+from connectors.core.idle import IdleWatch
+from connectors.core.transports.body import Upload, read_small_body
 from connectors.core.transports.wire import (
     IDLE_CONNECTION_SECONDS_MAX,
     Pin,
@@ -70,27 +72,29 @@ class PyreqwestTransport:
             await client.close()
 
     async def _send(self, request: httpx.Request, url: Url, content: bytes | None) -> httpx.Response:
-        upload = None if content is not None else build_upload(request, self._settings)
+        upload = None if content is not None else Upload(cast("httpx.AsyncByteStream", request.stream))
         call = self._build_call(request, url, content, upload)
+        watch = IdleWatch(self._settings.idle_timeout_seconds)
         try:
-            async with asyncio.timeout(self._settings.idle_timeout_seconds) as watchdog:
+            with watch:
                 if upload is not None:
-                    upload.watchdog = watchdog
+                    upload.watch = watch
                 response = await call.__aenter__()
         except BaseException as error:
             if upload is not None:
                 await upload.stop()
+            watch.close()
             with suppress(RuntimeError):  # there is no reply to close, unless it came in the moment of giving up
                 await call.__aexit__(None, None, None)
             if isinstance(error, PyreqwestError | TimeoutError):
                 raise _explain(error, upload, request.url.host, self._settings) from None  # its text holds the URL
             raise
         if upload is not None:
-            upload.watchdog = None
+            upload.watch = None
         return httpx.Response(
             response.status,
             headers=_read_headers(response.headers),
-            stream=_Reply(self._settings, request.url.host, call, response, upload, self._slots.release),
+            stream=_Reply(self._settings, request.url.host, call, response, upload, watch, self._slots.release),
             request=request,
             extensions={"http_version": b"HTTP/1.1"},
         )
@@ -121,6 +125,7 @@ class _Reply(httpx.AsyncByteStream):
         call: StreamRequest,
         response: Response,
         upload: Upload | None,
+        watch: IdleWatch,
         release: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -128,6 +133,7 @@ class _Reply(httpx.AsyncByteStream):
         self._call = call
         self._response = response
         self._upload = upload
+        self._watch = watch
         self._release = release
         self._is_open = True
 
@@ -135,7 +141,7 @@ class _Reply(httpx.AsyncByteStream):
         reader = self._response.body_reader
         try:
             while True:
-                async with asyncio.timeout(self._settings.idle_timeout_seconds):
+                with self._watch:
                     chunk = await reader.read_chunk()
                 if chunk is None:
                     break
@@ -149,6 +155,7 @@ class _Reply(httpx.AsyncByteStream):
         if not self._is_open:
             return
         self._is_open = False
+        self._watch.close()
         try:
             if self._upload is not None:
                 await self._upload.stop()

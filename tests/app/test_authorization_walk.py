@@ -1,0 +1,239 @@
+"""Every route of the document, asked by everybody who may not: nothing leaks, nothing changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets as random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.core.db import METADATA
+from tests.app.walking import PUBLIC, Intruder, Operation, Secrets, list_operations, walk
+from tests.servers.api import ROOT, Api, Caller
+
+OWNER_COLUMNS = ("application_id", "account_id", "developer_id", "upload_session_id")
+OWNED_BY_ID = {"developers": "developer_id"}
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A caller with a folder, a file and a begun upload, whose every name is told apart from all others."""
+
+    caller: Caller
+    values: dict[str, str]  # path parameters
+    secrets: Secrets
+    developer_id: int
+    mark: str  # in every name
+
+    def read_files(self) -> dict[str, tuple[str, int]]:
+        """Every file and folder on the disk, also the hidden ones, with its content's hash and its time."""
+        return {
+            str(path.relative_to(self.caller.folder)): (
+                hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder",
+                path.stat().st_mtime_ns,
+            )
+            for path in Path(self.caller.folder).rglob("*")
+        }
+
+    async def read_rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """Every row that belongs to the victim. KeyError for a table that does not say whose its rows are."""
+        owners = {
+            "application_id": self.caller.application_id,
+            "account_id": self.caller.account_id,
+            "developer_id": self.developer_id,
+            "upload_session_id": int(self.values["upload_id"]),
+        }
+        rows = {}
+        async with self.caller.api.state.db.reading() as session:
+            for name, table in METADATA.tables.items():
+                column = next((column for column in OWNER_COLUMNS if column in table.c), None)
+                owner = owners[column or OWNED_BY_ID[name]]
+                found = await session.execute(
+                    select(table).where(table.c[column or "id"] == owner).order_by(*table.primary_key.columns)
+                )
+                rows[name] = [tuple(row) for row in found]
+        return rows
+
+
+@pytest.fixture
+def victim(api: Api) -> Victim:
+    caller = api.create_caller()
+    mark = f"victim{random.token_hex(6)}"
+    with caller.client() as client:
+        label = {"account": f"{mark}@example.com", "custom_properties": {"note": mark}}
+        client.patch(caller.account_url, json=label)
+        folder = client.post(f"{caller.storage_url}/folders", json={"name": f"{mark} folder"}).json()
+        metadata = {"X-Kloudless-Metadata": json.dumps({"name": f"{mark}.txt", "parent_id": folder["id"]})}
+        file = client.post(f"{caller.storage_url}/files", headers=metadata, content=f"{mark} inside").json()
+        upload = client.post(f"{caller.storage_url}/multipart", json={"name": f"{mark}.bin", "parent_id": "root"})
+        upload_id = upload.json()["id"]
+        client.put(f"{caller.storage_url}/multipart/{upload_id}", params={"part_number": 1}, content=b"part")
+    with caller.client(caller.developer_header) as client:
+        client.patch(f"/v1/meta/applications/{caller.application_id}", json={"name": f"{mark} app"})
+
+    async def find_developer() -> int:
+        table = METADATA.tables["applications"]
+        async with api.state.db.reading() as session:
+            found: int = (
+                await session.execute(select(table.c.developer_id).where(table.c.id == caller.application_id))
+            ).scalar_one()
+        return found
+
+    values = {
+        "account_id": str(caller.account_id),
+        "application_id": caller.application_id,
+        "key": caller.api_key,
+        "folder_id": folder["id"],
+        "file_id": file["id"],
+        "upload_id": str(upload_id),
+    }
+    texts = (mark, caller.application_id, caller.api_key, caller.bearer_token, caller.developer_token)
+    secrets = Secrets((*texts, folder["id"], file["id"]), caller.account_id, upload_id)
+    return Victim(caller, values, secrets, api.run(find_developer()), mark)
+
+
+@pytest.fixture
+def sibling_token(victim: Victim) -> str:
+    """Opens another account of the victim's own application."""
+    with victim.caller.client() as client:
+        (victim.caller.api.files / "sibling").mkdir(exist_ok=True)
+        body = {"account": "sibling", "service": "local", "token": ROOT, "folder": "sibling"}
+        account = client.post("/v1/accounts", json=body).json()
+        token: str = client.post(f"/v1/accounts/{account['id']}/tokens").json()["access_token"]
+        return token
+
+
+@pytest.fixture
+def intruders(api: Api, victim: Victim, sibling_token: str) -> list[Intruder]:
+    """Nobody, strangers with each kind of credentials, and strangers who put foreign ids behind their own."""
+
+    def build(name: str, headers: str, *own: str, **replaced: str) -> Intruder:
+        stranger = api.create_caller()
+        values = {"account_id": str(stranger.account_id), "application_id": stranger.application_id, **replaced}
+        return Intruder(
+            name,
+            getattr(stranger, headers) if headers else {},
+            victim.values | {parameter: values[parameter] for parameter in own},
+            frozenset(victim.values) - set(own),
+            victim.secrets,
+        )
+
+    sibling = Intruder(
+        "another account's token",
+        {"Authorization": f"Bearer {sibling_token}"},
+        victim.values,
+        frozenset(victim.values),
+        victim.secrets.without(victim.caller.application_id),  # it belongs to the same application
+    )
+    return [
+        build("nobody", ""),
+        build("another application's key", "key_header"),
+        build("another application's token", "bearer_header"),
+        sibling,
+        build("another developer", "developer_header"),
+        build("own account by key, foreign things", "key_header", "account_id"),
+        build("own account by token, foreign things", "bearer_header", "account_id"),
+        build("me, foreign things", "bearer_header", "account_id", account_id="me"),
+        build("own application, foreign things", "developer_header", "application_id"),
+    ]
+
+
+@pytest.fixture
+def document(api: Api) -> Iterator[dict[str, object]]:
+    with api.client() as client:
+        yield client.get("/openapi.json").json()
+
+
+def test_nothing_leaks_and_nothing_changes_when_strangers_walk_all_routes(
+    api: Api, victim: Victim, intruders: list[Intruder], document: dict[str, object]
+) -> None:
+    operations = list_operations(document)
+    assert {parameter for operation in operations for parameter in operation.parameters} == set(victim.values)
+    body = {
+        "name": "intruder.txt",
+        "parent_id": victim.values["folder_id"],
+        "raw_id": "/",
+        "type": "folder",
+        "account": "me",
+        "service": "local",
+        "token": ROOT,
+        "folder": "sibling",
+        "source": victim.caller.application_id,
+        "description": "intruder",
+        "active": True,
+    }
+    rows, files = api.run(victim.read_rows()), victim.read_files()
+    assert all(rows[name] for name in rows if name != "trusted_domains")
+    problems: list[str] = []
+    with api.client() as client:
+        for intruder in intruders:
+            problems += walk(client, operations, intruder, body=body)
+    assert problems == []
+    assert victim.read_files() == files
+    assert api.run(victim.read_rows()) == rows
+
+
+def test_the_victim_itself_is_answered_on_the_same_paths(victim: Victim, document: dict[str, object]) -> None:
+    seen: dict[str, bool] = {}
+    for headers in (victim.caller.key_header, victim.caller.bearer_header, victim.caller.developer_header):
+        with victim.caller.client(dict(headers)) as client:
+            for operation in list_operations(document):
+                if operation.method == "GET":
+                    answer = client.get(operation.build_path(victim.values), params={"path": "/"})
+                    seen[str(operation)] = seen.get(str(operation), False) or answer.status_code == 200
+    assert [operation for operation, is_answered in seen.items() if not is_answered] == []
+
+
+def test_public_routes_are_the_listed_ones(api: Api, document: dict[str, object]) -> None:
+    operations = {str(operation) for operation in list_operations(document)}
+    assert operations >= PUBLIC
+    paths = document["paths"]
+    assert isinstance(paths, dict)
+    for operation in list_operations(document):
+        described = paths[operation.template][operation.method.lower()]
+        assert (described.get("security") == []) == (str(operation) in PUBLIC), operation
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/open/{account_id}", {"nobody": "200", "somebody": "200"}),
+        ("/leak/{account_id}", {"nobody": "403", "somebody": "403 with victim"}),
+        ("/head/{account_id}", {"nobody": "401 with /accounts/17", "somebody": "404 with /accounts/17"}),
+        ("/number/{account_id}", {"somebody": '404 with "account": 17'}),
+        ("/crash/{account_id}", {"somebody": "500"}),
+        ("/fine/{account_id}", {}),
+    ],
+)
+def test_walk_names_the_route_when_somebody_adds_one_that_is_open(path: str, expected: dict[str, str]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_known = "authorization" in request.headers
+        status = 404 if is_known else 401
+        match request.url.path.split("/")[1]:
+            case "open":
+                return httpx.Response(200, json={"account": "no name"})
+            case "leak":
+                return httpx.Response(403, text="This is the account of victim")
+            case "head":
+                return httpx.Response(status, headers={"Location": "/v1/accounts/17/"})
+            case "number":
+                return httpx.Response(status, text='{"account": 17}' if is_known else '{"account": 170}')
+            case "crash":
+                return httpx.Response(500 if is_known else 401)
+        return httpx.Response(status, json={"account": 170})
+
+    operations = list_operations({"paths": {path: {"get": {}}}})
+    assert operations == [Operation("GET", path)]
+    secrets = Secrets(("victim",), account_id=17, upload_id=18)
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://test") as client:
+        for name, headers in (("nobody", {}), ("somebody", {"Authorization": "Bearer token"})):
+            intruder = Intruder(name, headers, {"account_id": "17"}, frozenset({"account_id"}), secrets)
+            problems = list(walk(client, operations, intruder, body={}))
+            assert bool(problems) == (name in expected)
+            assert all(f"GET {path} answered {expected[name]}" in problem for problem in problems[-1:])

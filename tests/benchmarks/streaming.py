@@ -1,0 +1,125 @@
+"""Row 1: bytes through the server over TLS against nginx as a proxy to the same origin."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.benchmarks.measuring import MIB, Sample, Target, format_median, format_table, list_ratios, measure_rounds
+from tests.benchmarks.load import Plan, run
+from tests.benchmarks.origin import Origin, file_name
+from tests.benchmarks.server import BenchServer, running_server
+
+CPU_RATIO_MAX = 1.2
+METADATA_HEADER = "X-Kloudless-Metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How a file goes how often over how many connections."""
+
+    is_upload: bool
+    connections_count: int
+    size_mib: int
+    requests_count: int  # on each connection
+
+    @property
+    def name(self) -> str:
+        way = "upload" if self.is_upload else "download"
+        return f"{way} x{self.connections_count}, {self.size_mib} MiB"
+
+
+WORKLOADS = tuple(
+    Workload(is_upload, connections_count, size_mib, requests_count)
+    for is_upload in (False, True)
+    for connections_count, size_mib, requests_count in ((1, 256, 4), (8, 64, 2))
+)
+QUICK_WORKLOADS = tuple(
+    Workload(is_upload, connections_count, 8, 1) for is_upload in (False, True) for connections_count in (1, 4)
+)
+
+
+def measure_streaming(
+    origin: Origin, workloads: tuple[Workload, ...], *, rounds_count: int, note: Callable[[str], None]
+) -> str:
+    """The table, and how near the sink is to be the limit."""
+    files = [file_name(size) for size in sorted({workload.size_mib for workload in workloads})]
+    rows = []
+    with running_server("server", origin, files) as server:
+        for workload in workloads:
+            targets = {
+                f"{workload.name}, nginx": Target(origin.proxy_process_id, plan_for_nginx(origin, workload)),
+                f"{workload.name}, server": Target(server.process_id, plan_for_server(origin, server, workload)),
+            }
+            measure_rounds(targets, rounds_count=1, note=lambda _: None)  # connections, caches, memory
+            theirs, ours = measure_rounds(targets, rounds_count=rounds_count, note=note).values()
+            rows.append(_build_row(workload, theirs, ours))
+    heads = (
+        "load",
+        "nginx CPU-s/GiB",
+        "server CPU-s/GiB",
+        "CPU ratio",
+        f"<= {CPU_RATIO_MAX}",
+        "nginx MiB/s",
+        "server MiB/s",
+        "rate ratio",
+    )
+    sink = _measure_sink(origin, workloads[-1])
+    return f"{format_table(heads, rows)}\n\nThe upload sink alone, without TLS and proxy: {sink:.0f} MiB/s."
+
+
+def _build_row(workload: Workload, theirs: list[Sample], ours: list[Sample]) -> list[str]:
+    cpu_ours, cpu_theirs = [s.cpu_seconds_per_gib for s in ours], [s.cpu_seconds_per_gib for s in theirs]
+    rate_ours, rate_theirs = [s.mib_per_second for s in ours], [s.mib_per_second for s in theirs]
+    ratios = list_ratios(cpu_ours, cpu_theirs)
+    return [
+        workload.name,
+        format_median(cpu_theirs),
+        format_median(cpu_ours),
+        format_median(ratios),
+        "yes" if statistics.median(ratios) <= CPU_RATIO_MAX else "no",
+        format_median(rate_theirs, 0),
+        format_median(rate_ours, 0),
+        format_median(list_ratios(rate_ours, rate_theirs)),
+    ]
+
+
+def plan_for_nginx(origin: Origin, workload: Workload) -> Plan:
+    """The load on the proxy that we are compared with."""
+    name = file_name(workload.size_mib)
+    return Plan(
+        port=origin.proxy_port,
+        method="PUT" if workload.is_upload else "GET",
+        target=f"/uploads/{name}" if workload.is_upload else f"/files/{name}",
+        **_shared(origin, workload),
+    )
+
+
+def plan_for_server(origin: Origin, server: BenchServer, workload: Workload) -> Plan:
+    """The same load on our server."""
+    name = file_name(workload.size_mib)
+    if not workload.is_upload:
+        target = f"{server.storage}/files/{server.file_ids[name]}/contents"
+        return Plan(port=server.port, method="GET", target=target, headers=server.headers, **_shared(origin, workload))
+    metadata = json.dumps({"name": name, "parent_id": "root"})
+    headers = {**server.headers, METADATA_HEADER: metadata, "Content-Type": "application/octet-stream"}
+    target = f"{server.storage}/files?overwrite=true"
+    return Plan(port=server.port, method="POST", target=target, headers=headers, **_shared(origin, workload))
+
+
+def _shared(origin: Origin, workload: Workload) -> dict[str, object]:
+    shared: dict[str, object] = {
+        "connections_count": workload.connections_count,
+        "requests_count": workload.requests_count,
+    }
+    if workload.is_upload:
+        return shared | {"status": 201, "upload_path": str(origin.file_path(workload.size_mib))}
+    return shared | {"reply_bytes": workload.size_mib * MIB}
+
+
+def _measure_sink(origin: Origin, workload: Workload) -> float:
+    plan = Plan(port=origin.sink_port, method="PUT", target="/uploads/a", **_shared(origin, workload))
+    result = run(plan)
+    return result.body_bytes / MIB / result.seconds
