@@ -19,9 +19,12 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(params=["/v1/meta/applications", "/v1/applications"])
+both_generations = pytest.mark.parametrize("url", ["/v1/meta/applications", "/v1/applications"], indirect=True)
+
+
+@pytest.fixture
 def url(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    return str(getattr(request, "param", "/v1/meta/applications"))
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def developer(caller: Caller) -> Iterator[httpx.Client]:
         yield opened
 
 
+@both_generations
 def test_application_is_shown_whole(api: Api, caller: Caller, developer: httpx.Client, url: str) -> None:
     answer = developer.get(f"{url}/{caller.application_id}")
     application = answer.json()
@@ -51,6 +55,7 @@ def test_application_is_shown_whole(api: Api, caller: Caller, developer: httpx.C
     }
 
 
+@both_generations
 def test_doubled_and_trailing_slashes_lead_to_the_same_application(
     caller: Caller, developer: httpx.Client, url: str
 ) -> None:
@@ -60,6 +65,7 @@ def test_doubled_and_trailing_slashes_lead_to_the_same_application(
         assert (answer.status_code, answer.json()) == (200, plain)
 
 
+@both_generations
 def test_only_own_applications_are_listed_in_order(api: Api, caller: Caller, developer: httpx.Client, url: str) -> None:
     api.create_caller()
     ids = [caller.application_id, *(developer.post(url, json={"name": name}).json()["id"] for name in "ab")]
@@ -78,6 +84,7 @@ def test_only_own_applications_are_listed_in_order(api: Api, caller: Caller, dev
         assert [entry["id"] for entry in objects] == expected
 
 
+@both_generations
 def test_new_application_has_one_key_that_works(api: Api, developer: httpx.Client, url: str) -> None:
     answer = developer.post(url, json={"name": "  New ", "unknown": 1, "active": "True"})
     application = answer.json()
@@ -123,6 +130,7 @@ def test_application_is_not_created_when_a_field_is_wrong(
     assert developer.get(url).json()["total"] == 1
 
 
+@both_generations
 def test_only_given_fields_change_when_an_application_is_patched(
     caller: Caller, developer: httpx.Client, url: str
 ) -> None:
@@ -137,6 +145,7 @@ def test_only_given_fields_change_when_an_application_is_patched(
     assert developer.patch(f"{url}/{caller.application_id}", json={"name": ""}).status_code == 400
 
 
+@both_generations
 def test_application_is_gone_when_it_is_deleted(caller: Caller, developer: httpx.Client, url: str) -> None:
     place = f"{url}/{caller.application_id}"
     answer = developer.delete(place)
@@ -147,6 +156,7 @@ def test_application_is_gone_when_it_is_deleted(caller: Caller, developer: httpx
         assert (answer.status_code, answer.json()["error_code"]) == (404, "not_found")
 
 
+@both_generations
 def test_keys_are_made_listed_and_deleted(api: Api, caller: Caller, developer: httpx.Client, url: str) -> None:
     keys = f"{url}/{caller.application_id}/apikeys"
     made = developer.post(keys)

@@ -14,6 +14,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.app.drive import METADATA
 from tests.servers.api import Api, Caller
 
+pytestmark = pytest.mark.parametrize("api", ["sqlite"], indirect=True)  # the document is the same on every database
+
 METHODS = {"get", "head", "post", "put", "patch", "delete"}
 
 

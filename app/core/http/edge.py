@@ -187,7 +187,7 @@ def encode_error(error: ApiError, request_id: str, *, status: int | None = None)
 
 
 class _Body:
-    """The `receive` of a request: counts the body and watches for silence. Routes may raise the size before they read."""
+    """The `receive` of a request: counts the body and watches for silence. Routes may raise the size beforehand."""
 
     def __init__(self, receive: Receive, state: RequestState) -> None:
         self._receive = receive

@@ -16,7 +16,7 @@ from tests.servers.api import Api
     [
         "/v1/accounts/{id}/storage/folders/root/contents",
         "/v1/accounts/{id}/storage/folders/root/contents/",
-        "//v1//accounts///{id}/storage/folders//root/contents//",
+        "//v1//accounts///{id}/storage//folders/root//contents//",
         "/v1/accounts/{id}/storage/folders/%72oot/contents",
         "/%76%31/accounts/{id}/storage/folders/root/contents",
     ],

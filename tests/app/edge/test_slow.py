@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -14,6 +16,8 @@ from tests.app.edge.wire import Wire
 from tests.servers.api import Api, Caller, build_settings, running_api
 
 HEAD_BYTES_MAX = 8192
+HEAD_SECONDS_MAX = 1.5
+LARGE_BYTES = 64 * 2**20  # more than sockets hold
 UPLOAD_BYTES_MAX = 100_000
 CONNECTIONS_MAX = 3
 
@@ -23,7 +27,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     settings = build_settings(
         tmp_path_factory.mktemp("impatient"),
         head_bytes_max=HEAD_BYTES_MAX,
-        head_seconds_max=1.5,
+        head_seconds_max=HEAD_SECONDS_MAX,
         body_idle_seconds_max=1.0,
         upload_bytes_max=UPLOAD_BYTES_MAX,
     )
@@ -63,6 +67,17 @@ def test_next_head_on_a_kept_connection_is_timed_too(impatient: Api) -> None:
         wire.ask("GET", "/health")
         assert wire.read().status == 200
         wire.send(b"GET /hea")
+        assert wire.read_to_end().startswith(b"HTTP/1.1 408")
+
+
+def test_half_a_head_behind_a_request_does_not_cut_its_reply(hurried: Drive) -> None:
+    file = hurried.upload("large.bin")
+    os.truncate(hurried.caller.folder / "large.bin", LARGE_BYTES)
+    with Wire(hurried.caller.api.settings.port) as wire:
+        wire.ask("GET", hurried.url(f"files/{file['id']}/contents"), hurried.caller.key_header)
+        wire.send(b"GET /hea")
+        time.sleep(2 * HEAD_SECONDS_MAX)  # nothing is read, so that the reply is still on its way
+        assert len(wire.read().body) == LARGE_BYTES
         assert wire.read_to_end().startswith(b"HTTP/1.1 408")
 
 

@@ -26,7 +26,7 @@ class Wire:
     """A connection to the server under test."""
 
     port: int
-    _received: bytes = b""
+    _received: bytearray = field(default_factory=bytearray)
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,13 +57,15 @@ class Wire:
 
     def read(self) -> Reply:
         """The next reply, whole; it must say its length."""
-        head, _, self._received = self._receive_until(b"\r\n\r\n").partition(b"\r\n\r\n")
+        while b"\r\n\r\n" not in self._received:
+            self._received += self._receive()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status, length = int(first.split(" ")[1]), int(headers.get("content-length", "0"))
         while len(self._received) < length:
             self._received += self._receive()
-        body, self._received = self._received[:length], self._received[length:]
+        body, self._received = bytes(self._received[:length]), self._received[length:]
         return Reply(status, headers, body)
 
     def read_to_end(self) -> bytes:
@@ -74,19 +76,13 @@ class Wire:
             except ConnectionResetError:
                 data = b""
             if not data:
-                return self._received
+                return bytes(self._received)
             self._received += data
 
-    def receive(self, size_bytes: int) -> bytes:
-        """So many bytes, or more."""
+    def receive(self, size_bytes: int) -> None:
+        """Waits for so many bytes, or more."""
         while len(self._received) < size_bytes:
             self._received += self._receive()
-        return self._received
-
-    def _receive_until(self, mark: bytes) -> bytes:
-        while mark not in self._received:
-            self._received += self._receive()
-        return self._received
 
     def _receive(self) -> bytes:
         data = self._socket.recv(READ_BYTES)

@@ -50,8 +50,8 @@ def test_first_page_is_the_same_with_page_one_without_page_and_with_an_empty_pag
 
 
 @pytest.mark.parametrize("page", ["0", "2", "-1", "nonsense", "AQ", "é", "x" * 9000])
-def test_page_that_no_reply_gave_is_400(drive: Drive, page: str) -> None:
-    refused = drive.client.get(drive.url("folders/root/contents"), params={"page": page})
+def test_page_that_no_reply_gave_is_400(shared: Drive, page: str) -> None:
+    refused = shared.client.get(shared.url("folders/root/contents"), params={"page": page})
     assert read_error(refused) == (400, "invalid_parameters")
 
 
@@ -70,8 +70,8 @@ def test_page_of_another_folder_or_account_is_400(drive: Drive) -> None:
 @pytest.mark.parametrize(
     "page_size", ["0", "1001", "-1", "+5", "1.5", "ten", "\N{FULLWIDTH DIGIT ONE}", "1_0", "9" * 30]
 )
-def test_page_size_out_of_range_is_400(drive: Drive, page_size: str) -> None:
-    refused = drive.client.get(drive.url("folders/root/contents"), params={"page_size": page_size})
+def test_page_size_out_of_range_is_400(shared: Drive, page_size: str) -> None:
+    refused = shared.client.get(shared.url("folders/root/contents"), params={"page_size": page_size})
     assert read_error(refused) == (400, "invalid_parameters")
 
 

@@ -106,9 +106,9 @@ def test_put_replaces_the_bytes_and_keeps_name_and_id(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("file_id", ["nonsense", "AQ", "x" * 8000, "é", "%00", "..%2F.."])
-def test_id_that_is_none_of_ours_is_404(drive: Drive, file_id: str) -> None:
+def test_id_that_is_none_of_ours_is_404(shared: Drive, file_id: str) -> None:
     for path in (f"files/{file_id}", f"files/{file_id}/contents", f"folders/{file_id}"):
-        assert read_error(drive.client.get(drive.url(path))) == (404, "not_found")
+        assert read_error(shared.client.get(shared.url(path))) == (404, "not_found")
 
 
 def test_id_of_another_account_is_404(drive: Drive) -> None:

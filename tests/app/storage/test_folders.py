@@ -71,15 +71,15 @@ def test_file_of_that_name_is_409_that_names_it_when_a_folder_is_created(drive: 
         None,
     ],
 )
-def test_bad_names_and_bodies_are_400_and_nothing_is_created(drive: Drive, body: object) -> None:
-    refused = drive.client.post(drive.url("folders"), content=json.dumps(body))
+def test_bad_names_and_bodies_are_400_and_nothing_is_created(shared: Drive, body: object) -> None:
+    refused = shared.client.post(shared.url("folders"), content=json.dumps(body))
     assert read_error(refused) == (400, "invalid_parameters")
-    assert drive.list_names() == []
+    assert shared.list_names() == []
 
 
 @pytest.mark.parametrize("parent_id", ["nonsense", "", "x" * 8000, "ROOT"])
-def test_bad_parent_is_400_invalid_parent_folder(drive: Drive, parent_id: str) -> None:
-    refused = drive.client.post(drive.url("folders"), json={"name": "a", "parent_id": parent_id})
+def test_bad_parent_is_400_invalid_parent_folder(shared: Drive, parent_id: str) -> None:
+    refused = shared.client.post(shared.url("folders"), json={"name": "a", "parent_id": parent_id})
     assert read_error(refused) == (400, "invalid_parent_folder")
 
 

@@ -186,6 +186,11 @@ def test_file_is_given_when_this_version_is_wanted(
         assert contents.request(method, "", headers=headers).status_code == 200
 
 
+def test_range_is_given_when_the_other_conditions_hold(contents: httpx.Client, etag: str) -> None:
+    for condition in ({"If-None-Match": '"other"'}, {"If-Match": etag}, {"If-Unmodified-Since": FAR_AHEAD}):
+        assert contents.get("", headers={"Range": "bytes=2-3", **condition}).content == b"23"
+
+
 @pytest.mark.parametrize("asked", ["bytes=2-3", "bytes=10-"])
 def test_preconditions_come_before_the_range(contents: httpx.Client, etag: str, asked: str) -> None:
     assert contents.get("", headers={"Range": asked, "If-None-Match": etag}).status_code == 304

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -143,6 +144,17 @@ def test_part_whose_client_leaves_does_not_count(drive: Drive, multipart: Multip
     with pytest.raises(ConnectionAbortedError):
         multipart.put(started, 1, leave())
     assert read_json(multipart.complete(started), status=201)["size"] == 0
+
+
+def test_part_that_arrives_while_another_request_completes_is_409(multipart: Multipart) -> None:
+    started = multipart.start("a.bin")
+
+    def send() -> Iterator[bytes]:
+        yield b"first"
+        multipart.set(started, state="finishing", **multipart.claimed(60))
+        yield b"last"
+
+    assert read_error(multipart.put(started, 1, send())) == (409, "conflict")
 
 
 @pytest.mark.parametrize(
