@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from connectors.core.resources import RawId, Ref
+from connectors.core.resources import Kind, RawId, Ref
 
 ID_CHARACTERS_MAX = 8192
 ROOT_ID = "root"
 """An account's top folder, in place of an id (contract 1.6)."""
 _VERSION = b"\x01"
 _FILE, _FOLDER = b"f", b"d"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class IdCodec:
@@ -28,8 +30,17 @@ class IdCodec:
 
     def encode(self, account_id: int, ref: Ref) -> str:
         """The public id of a file or folder in that account."""
-        plain = (_FILE if ref.kind == "file" else _FOLDER) + ref.raw_id.encode("utf-8", "surrogatepass")
-        return self._seal(plain, b"resource:%d" % account_id)
+        return self.build_encoder(account_id)(ref.kind, ref.raw_id)
+
+    def build_encoder(self, account_id: int) -> Callable[[Kind, RawId], str]:
+        """`encode` for many ids of one account: what they have in common is made once."""
+        associated = b"resource:%d" % account_id
+
+        def encode(kind: Kind, raw_id: RawId) -> str:
+            plain = (_FILE if kind == "file" else _FOLDER) + raw_id.encode("utf-8", "surrogatepass")
+            return self._seal(plain, associated)
+
+        return encode
 
     def decode(self, account_id: int, public_id: str) -> Ref | None:
         """What an id names; None if it is not one of that account's. Padding at the end is accepted."""
@@ -52,7 +63,7 @@ class IdCodec:
         return None if plain is None else plain.decode("utf-8", "surrogatepass")
 
     def _seal(self, plain: bytes, associated: bytes) -> str:
-        return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
+        return _write_base64(_VERSION + self._cipher.encrypt(plain, [associated]))
 
     def _open(self, text: str, associated: bytes) -> bytes | None:
         if not text or len(text) > ID_CHARACTERS_MAX or not text.isascii():
@@ -62,9 +73,14 @@ class IdCodec:
         except binascii.Error:
             return None
         # Base64 has several spellings of some byte strings; only the one we make counts.
-        if data[:1] != _VERSION or base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
+        if data[:1] != _VERSION or _write_base64(data) != text:
             return None
         try:
             return self._cipher.decrypt(data[1:], [associated])
         except InvalidTag:
             return None
+
+
+def _write_base64(data: bytes) -> str:
+    """URL-safe and without padding, in fewer steps than the library's: pages hold a thousand ids."""
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode()

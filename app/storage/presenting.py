@@ -15,6 +15,7 @@ class Presenter:
 
     def __init__(self, *, ids: IdCodec, account_id: int, origin: str, root: Ref, include_raw: bool = False) -> None:
         self._ids = ids
+        self._encode_id = ids.build_encoder(account_id)
         self._account_id = account_id
         self._prefix = f"{origin}/v1/accounts/{account_id}/storage"
         self._root = root
@@ -27,7 +28,7 @@ class Presenter:
 
     def encode(self, ref: Ref) -> str:
         """The public id; the account's root is always `root`."""
-        return ROOT_ID if ref == self._root else self._ids.encode(self._account_id, ref)
+        return ROOT_ID if ref == self._root else self._encode_id(ref.kind, ref.raw_id)
 
     def decode(self, public_id: str, *, kind: Kind) -> Ref:
         """What an id names; ApiError 404 for one that is not of this account, 400 for one of the other kind."""
@@ -53,7 +54,7 @@ class Presenter:
 
     def build_file(self, file: File) -> FileReply:
         """A file as the API shows it."""
-        public_id = self._ids.encode(self._account_id, Ref("file", file.raw_id))
+        public_id = self._encode_id("file", file.raw_id)
         return FileReply(
             id=public_id,
             name=file.name,
@@ -62,14 +63,14 @@ class Presenter:
             modified=file.modified_at,
             account=self._account_id,
             parent=self._build_parent(file.parent),
-            ancestors=self._build_ancestors(file.ancestors),
+            ancestors=None if file.ancestors is None else self._build_ancestors(file.ancestors),
             path=file.path,
             mime_type=file.media_type,
             downloadable=file.is_downloadable,
             raw_id=file.raw_id,
-            owner=_build_person(file.owner_id),
-            creator=_build_person(file.creator_id),
-            last_modifier=_build_person(file.last_modifier_id),
+            owner=None if file.owner_id is None else PersonReply(file.owner_id),
+            creator=None if file.creator_id is None else PersonReply(file.creator_id),
+            last_modifier=None if file.last_modifier_id is None else PersonReply(file.last_modifier_id),
             ids={"default": public_id},
             href=f"{self._prefix}/files/{public_id}",
             raw=RawReply(file.raw_id, file.raw) if self._include_raw else UNSET,
@@ -85,12 +86,12 @@ class Presenter:
             modified=folder.modified_at,
             account=self._account_id,
             parent=self._build_parent(folder.parent),
-            ancestors=self._build_ancestors(folder.ancestors),
+            ancestors=None if folder.ancestors is None else self._build_ancestors(folder.ancestors),
             path=folder.path,
             raw_id=folder.raw_id,
-            owner=_build_person(folder.owner_id),
-            creator=_build_person(folder.creator_id),
-            last_modifier=_build_person(folder.last_modifier_id),
+            owner=None if folder.owner_id is None else PersonReply(folder.owner_id),
+            creator=None if folder.creator_id is None else PersonReply(folder.creator_id),
+            last_modifier=None if folder.last_modifier_id is None else PersonReply(folder.last_modifier_id),
             can_create_folders=folder.can_create_folders,
             can_upload_files=folder.can_upload_files,
             can_list_recursively=False,
@@ -99,9 +100,7 @@ class Presenter:
             raw=RawReply(folder.raw_id, folder.raw) if self._include_raw else UNSET,
         )
 
-    def _build_ancestors(self, ancestors: tuple[Parent, ...] | None) -> list[ParentReply] | None:
-        if ancestors is None:
-            return None
+    def _build_ancestors(self, ancestors: tuple[Parent, ...]) -> list[ParentReply]:
         return [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
 
     def _build_parent(self, parent: Parent | None) -> ParentReply | None:
@@ -112,7 +111,3 @@ class Presenter:
         if reply is None:
             reply = self._parents[key] = ParentReply(self.encode(Ref("folder", parent.raw_id)), parent.name)
         return reply
-
-
-def _build_person(raw_id: str | None) -> PersonReply | None:
-    return None if raw_id is None else PersonReply(raw_id)
