@@ -44,9 +44,10 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [options.only] if options.only else list(TITLES)
     rounds_count = 1 if options.quick else options.rounds
     workloads = QUICK_WORKLOADS if options.quick else WORKLOADS
+    command = shlex.join(["python", "-m", "tests.benchmarks", *_without_output(arguments)])
     sections = [
         INTRODUCTION,
-        f"Command: `{shlex.join(['python', '-m', 'tests.benchmarks', *_without_output(arguments)])}`, {rounds_count} rounds.",
+        f"Command: `{command}`, rounds: {rounds_count}.",
         f"Machine: {describe_machine()}; {_read_nginx_version()}.",
     ]
     sizes_mib = {workload.size_mib for workload in workloads} if "streaming" in chosen else set()

@@ -19,6 +19,7 @@ from tests.benchmarks.load import Plan, Result
 LOAD_SECONDS_MAX = 300.0
 MIB = 2**20
 GIB = 2**30
+CLOCK_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 PRESETS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONHASHSEED")
 
 
@@ -78,7 +79,8 @@ def measure(target: Target) -> Sample:
     )
     if done.returncode:
         raise RuntimeError(f"the load failed: {done.stderr.strip()[-2000:]}")
-    return Sample(read_cpu_seconds(target.process_id) - before, Result(**json.loads(done.stdout)))
+    spent = read_cpu_seconds(target.process_id) - before
+    return Sample(max(spent, CLOCK_TICK_SECONDS), Result(**json.loads(done.stdout)))
 
 
 def measure_rounds(
@@ -94,7 +96,7 @@ def measure_rounds(
 
 
 def read_cpu_seconds(process_id: int) -> float:
-    """User and system time of a process and its children, in steps of the kernel's clock tick (10 ms)."""
+    """User and system time of a process and its children, in steps of the kernel's clock tick."""
     process = psutil.Process(process_id)
     times = [entry.cpu_times() for entry in (process, *process.children(recursive=True))]
     return sum(time.user + time.system for time in times)
@@ -118,7 +120,9 @@ def format_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table that reads well as text and as Markdown."""
     lines = [list(heads), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    text = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    ]
     text.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
     return "\n".join(text)
 

@@ -143,7 +143,7 @@ def _write_content(folder: Path, sizes_mib: set[int]) -> None:
 def _build_entry(number: int) -> dict[str, object]:
     """An entry such as providers send: half of it is of no use to us. Each tenth is a folder."""
     is_folder = number % 10 == 0
-    name = f"Folder {number}" if is_folder else f"Quarterly report {number} – final.pdf"
+    name = f"Folder {number}" if is_folder else f"Résumé of quarter {number}, final.pdf"
     entry: dict[str, object] = {
         "kind": "folder" if is_folder else "file",
         "id": f"id:a4ayc_80_OEAAAAAAAA{number:07d}",

@@ -16,13 +16,12 @@ from app.core.http.edge import Edge
 from app.core.http.paths import CanonicalPaths
 from app.core.http.reading import PAGE_SIZE_MAX
 from app.core.http.replies import get_request_state
-from app.core.ids import IdCodec
+from app.core.ids import ROOT_ID, IdCodec
 from app.core.settings import Settings
 from app.core.state import build_state
 from app.main import _build_lifespan
 from app.storage.endpoints import STORAGE_PREFIX
 from app.storage.opening import open_storage
-from app.storage.presenting import ROOT_ID
 from connectors.core.resources import RawId, Ref
 from connectors.core.service import Registry
 from tests.benchmarks.connector import MANIFEST, BenchConnector

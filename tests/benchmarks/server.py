@@ -113,7 +113,9 @@ def _wait_until_ready(server: BenchServer) -> None:
 
 def main(kind: str, folder: Path, origin_url: str, ca_file: Path, files: list[str]) -> None:
     """Sets up database, application and account, says how to reach them, and serves until it is ended."""
-    settings = Settings(data_dir=folder, port=find_free_port(), provider_ca_file=ca_file, keys_file=folder.parent / "keys")
+    settings = Settings(
+        data_dir=folder, port=find_free_port(), provider_ca_file=ca_file, keys_file=folder.parent / "keys"
+    )
     set_up_logging(level=settings.log_level, log_format=settings.log_format)
     KeyRing.from_file(settings.keys_path, create=True)
     migrate(settings)

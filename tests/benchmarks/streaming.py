@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.benchmarks.measuring import MIB, Sample, Target, format_median, format_table, list_ratios, measure_rounds
 from tests.benchmarks.load import Plan, run
+from tests.benchmarks.measuring import MIB, Sample, Target, format_median, format_table, list_ratios, measure_rounds
 from tests.benchmarks.origin import Origin, file_name
 from tests.benchmarks.server import BenchServer, running_server
 
@@ -89,37 +89,31 @@ def _build_row(workload: Workload, theirs: list[Sample], ours: list[Sample]) -> 
 def plan_for_nginx(origin: Origin, workload: Workload) -> Plan:
     """The load on the proxy that we are compared with."""
     name = file_name(workload.size_mib)
+    method, target = ("PUT", f"/uploads/{name}") if workload.is_upload else ("GET", f"/files/{name}")
     return Plan(
         port=origin.proxy_port,
-        method="PUT" if workload.is_upload else "GET",
-        target=f"/uploads/{name}" if workload.is_upload else f"/files/{name}",
-        **_shared(origin, workload),
+        method=method,
+        target=target,
+        status=201 if workload.is_upload else 200,
+        connections_count=workload.connections_count,
+        requests_count=workload.requests_count,
+        reply_bytes=None if workload.is_upload else workload.size_mib * MIB,
+        upload_path=str(origin.file_path(workload.size_mib)) if workload.is_upload else None,
     )
 
 
 def plan_for_server(origin: Origin, server: BenchServer, workload: Workload) -> Plan:
     """The same load on our server."""
     name = file_name(workload.size_mib)
-    if not workload.is_upload:
-        target = f"{server.storage}/files/{server.file_ids[name]}/contents"
-        return Plan(port=server.port, method="GET", target=target, headers=server.headers, **_shared(origin, workload))
-    metadata = json.dumps({"name": name, "parent_id": "root"})
-    headers = {**server.headers, METADATA_HEADER: metadata, "Content-Type": "application/octet-stream"}
-    target = f"{server.storage}/files?overwrite=true"
-    return Plan(port=server.port, method="POST", target=target, headers=headers, **_shared(origin, workload))
-
-
-def _shared(origin: Origin, workload: Workload) -> dict[str, object]:
-    shared: dict[str, object] = {
-        "connections_count": workload.connections_count,
-        "requests_count": workload.requests_count,
-    }
+    method, target = "GET", f"{server.storage}/files/{server.file_ids[name]}/contents"
+    headers = server.headers
     if workload.is_upload:
-        return shared | {"status": 201, "upload_path": str(origin.file_path(workload.size_mib))}
-    return shared | {"reply_bytes": workload.size_mib * MIB}
+        method, target = "POST", f"{server.storage}/files?overwrite=true"
+        headers = {**headers, METADATA_HEADER: json.dumps({"name": name, "parent_id": "root"})}
+    plan = plan_for_nginx(origin, workload)
+    return replace(plan, port=server.port, method=method, target=target, headers=headers)
 
 
 def _measure_sink(origin: Origin, workload: Workload) -> float:
-    plan = Plan(port=origin.sink_port, method="PUT", target="/uploads/a", **_shared(origin, workload))
-    result = run(plan)
+    result = run(replace(plan_for_nginx(origin, workload), port=origin.sink_port))
     return result.body_bytes / MIB / result.seconds

@@ -1,4 +1,4 @@
-"""A real nginx for tests: a child process in the foreground with a configuration of its own, on ports the caller chose."""
+"""A real nginx for tests: a child process with a configuration of its own, on ports that the caller chose."""
 
 from __future__ import annotations
 
