@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
@@ -148,10 +149,9 @@ def serve(
         server = build_server(build_app(settings), settings)
         print(greeting, flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
-        try:
+        with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            print("Stopped.", flush=True)
+        print("Stopped.", flush=True)
 
 
 @cli.command(name="migrate")

@@ -14,7 +14,9 @@ import statistics
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -56,13 +58,15 @@ class _Connection:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._socket = socket.create_connection(("127.0.0.1", plan.port), timeout=SILENCE_SECONDS_MAX)
+        self._open = ExitStack()
+        address = ("127.0.0.1", plan.port)
+        self._socket = self._open.enter_context(socket.create_connection(address, timeout=SILENCE_SECONDS_MAX))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waste = bytearray(DROP_BYTES)
         headers = {"Host": f"127.0.0.1:{plan.port}", **plan.headers}
         self._upload_bytes = 0
         if plan.upload_path is not None:
-            self._file = open(plan.upload_path, "rb")  # noqa: PTH123, SIM115 - closed when the process ends
+            self._file = self._open.enter_context(Path(plan.upload_path).open("rb"))  # noqa: SIM115 - the stack closes it
             self._upload_bytes = os.fstat(self._file.fileno()).st_size
             headers["Content-Length"] = str(self._upload_bytes)
         lines = [f"{plan.method} {plan.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
@@ -71,12 +75,13 @@ class _Connection:
         self.body_bytes = 0
 
     def run(self, barrier: threading.Barrier) -> None:
-        barrier.wait(SILENCE_SECONDS_MAX)
-        until = perf_counter() + self._plan.seconds
-        while len(self.seconds) < self._plan.requests_count or perf_counter() < until:
-            started = perf_counter()
-            self._ask()
-            self.seconds.append(perf_counter() - started)
+        with self._open:
+            barrier.wait(SILENCE_SECONDS_MAX)
+            until = perf_counter() + self._plan.seconds
+            while len(self.seconds) < self._plan.requests_count or perf_counter() < until:
+                started = perf_counter()
+                self._ask()
+                self.seconds.append(perf_counter() - started)
 
     def _ask(self) -> None:
         self._socket.sendall(self._head)
