@@ -151,9 +151,7 @@ def find_free_port() -> int:
 
 @functools.cache
 def get_loop() -> asyncio.AbstractEventLoop:
-    """One event loop for all servers, in a thread that lives as long as the process: when a thread ends in which the
-    database's coroutines ran, greenlet 3.5 was seen to spin for ever while it cleans up after it.
-    """
+    """One event loop for all servers, in a thread that lives as long as the process."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="api", daemon=True).start()
     return loop
