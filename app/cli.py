@@ -271,12 +271,18 @@ async def _load_account(state: State, account_id: int) -> AccountRow:
 def check_account(
     account_id: Annotated[int, typer.Argument(help="The account's number.")], as_json: Json = False
 ) -> None:
-    """Ask the account's storage who it belongs to; says what is wrong if that fails."""
+    """Ask the account's storage who it belongs to and what it can do; says what is wrong if that fails."""
 
     async def operation(state: State) -> dict[str, Any]:
         row = await _load_account(state, account_id)
-        identity = await build_connector(state, row).get_identity()
-        return {"id": row.id, "service": row.service, "identity": identity.label, "status": "ok"}
+        row = await accounts.verify_account(state, row, build_connector(state, row))
+        return {
+            "id": row.id,
+            "service": row.service,
+            "account": row.label,
+            "region": row.storage_region,
+            "status": "ok",
+        }
 
     _show_one(_run(operation), as_json=as_json)
 

@@ -53,6 +53,8 @@ class AccountRow:
     is_verified: bool
     scope: str
     custom_properties: dict[str, Any]
+    storage_region: str | None
+    learned: dict[str, Any]
     token_expires_at: datetime | None
     refresh_token_expires_at: datetime | None
     created_at: datetime
@@ -174,6 +176,7 @@ def build_connector(
             application_id=row.application_id,
             credentials=open_credentials(state, row),
             runtime=state.runtime,
+            learned=row.learned,
             include_raw=include_raw,
             extra_headers=extra_headers or {},
         ),

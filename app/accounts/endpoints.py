@@ -94,6 +94,7 @@ def build_account_reply(
         effective_scope=row.scope,
         custom_properties=row.custom_properties,
         object_definitions={},
+        storage_region=row.storage_region,
         href=f"{get_request_state(request).origin}/v1/accounts/{row.id}",
     )
     if is_full and found:

@@ -47,6 +47,7 @@ class AccountReply(Struct, kw_only=True):
     effective_scope: str
     custom_properties: dict[str, Any]
     object_definitions: dict[str, Any]
+    storage_region: str | None
     href: str
     type: str = "account"
     api: str = "core"

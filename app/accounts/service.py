@@ -24,8 +24,9 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
+from connectors.core.connector import Connector
 from connectors.core.manifest import Manifest
-from connectors.core.resources import Identity
+from connectors.core.resources import Identity, Probe
 
 OAUTH_FIELDS = ("token_secret", "refresh_token")
 DEFAULT_PERMISSION = "default"
@@ -59,8 +60,10 @@ def check_credentials(manifest: Manifest, credentials: dict[str, str]) -> None:
             raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is required: {field.help}")
 
 
-async def try_credentials(state: State, *, application_id: str, service: str, credentials: dict[str, str]) -> Identity:
-    """Makes a first call with credentials that are not stored yet; ConnectorError says what is wrong with them."""
+async def try_credentials(
+    state: State, *, application_id: str, service: str, credentials: dict[str, str]
+) -> tuple[Identity, Probe]:
+    """Makes the first calls with credentials that are not stored yet; ConnectorError says what is wrong with them."""
     moment = datetime.fromtimestamp(0, UTC)
     row = AccountRow(
         id=0,
@@ -75,12 +78,15 @@ async def try_credentials(state: State, *, application_id: str, service: str, cr
         is_verified=False,
         scope="",
         custom_properties={},
+        storage_region=None,
+        learned={},
         token_expires_at=None,
         refresh_token_expires_at=None,
         created_at=moment,
         modified_at=moment,
     )
-    return await build_connector(state, row).get_identity()
+    connector = build_connector(state, row)
+    return await connector.get_identity(), await connector.probe()
 
 
 async def connect_account(
@@ -100,8 +106,11 @@ async def connect_account(
     """
     manifest = find_service(state, service).manifest
     check_credentials(manifest, credentials)
+    probe = Probe()
     if is_verified:
-        identity = await try_credentials(state, application_id=application_id, service=service, credentials=credentials)
+        identity, probe = await try_credentials(
+            state, application_id=application_id, service=service, credentials=credentials
+        )
     else:
         # Keyed, because what is guessed from a bare hash of a password can be tried against a stolen backup.
         digest = hmac.digest(state.keys.id_key, repr(sorted(credentials.items())).encode(), "sha256")
@@ -112,6 +121,7 @@ async def connect_account(
         application_id=application_id,
         service=service,
         identity=identity,
+        probe=probe,
         credentials=credentials,
         label=label or identity.label,
         is_verified=is_verified,
@@ -129,6 +139,7 @@ async def _save_account(
     application_id: str,
     service: str,
     identity: Identity,
+    probe: Probe,
     credentials: dict[str, str],
     label: str,
     is_verified: bool,
@@ -155,6 +166,7 @@ async def _save_account(
         account.is_active = account.is_enabled = True
         account.is_verified = is_verified
         account.scope = f"{service}:normal.storage.{DEFAULT_PERMISSION}:kloudless"
+        _keep_probe(account, probe)
         account.modified_at = moment
         account.deleted_at = None
         if update is not None:
@@ -212,12 +224,12 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
     manifest = find_service(state, row.service).manifest
     current = open_credentials(state, row)
     credentials = {**current, **collect_credentials(manifest, body)}
-    identity: Identity | None = None
+    identity, probe = None, Probe()
     if credentials != current:
         if manifest.added_by_operator_only:
             raise ApiError(ErrorCode.FORBIDDEN, "The credentials of this account are the operator's to change.")
         check_credentials(manifest, credentials)
-        identity = await try_credentials(
+        identity, probe = await try_credentials(
             state, application_id=row.application_id, service=row.service, credentials=credentials
         )
     async with state.db.writing() as session:
@@ -232,6 +244,7 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
                 state, credentials, application_id=row.application_id, service=row.service
             )
             account.is_verified = True
+            _keep_probe(account, probe)
         account.modified_at = now()
         session.note_change(f"account:{row.id}")
         return build_row(account)
@@ -252,13 +265,21 @@ async def get_account(session: WriteSession, account_id: int) -> Account:
     return account
 
 
-async def mark_verified(state: State, row: AccountRow, identity: Identity) -> None:
-    """Notes the first good call of an account that was imported untried, and whose account it turned out to be."""
+async def verify_account(state: State, row: AccountRow, connector: Connector) -> AccountRow:
+    """Asks the provider who the account is and what can be done there, and notes it; returns the row as it is then."""
+    identity, probe = await connector.get_identity(), await connector.probe()
     async with state.db.writing() as session:
         account = await get_account(session, row.id)
         account.is_verified = True
+        _keep_probe(account, probe)
         await _adopt_identity(session, account, identity)
         session.note_change(f"account:{row.id}")
+        return build_row(account)
+
+
+def _keep_probe(account: Account, probe: Probe) -> None:
+    account.storage_region = probe.region
+    account.learned = probe.learned
 
 
 async def _adopt_identity(session: WriteSession, account: Account, identity: Identity) -> bool:

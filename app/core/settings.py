@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="JSON: what each connector may be told, by service; see connectors/README.md.",
     )
+    allowed_networks: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Comma-separated networks, such as `10.1.0.0/16`, that addresses named by users may lead to "
+        "although they are not public.",
+    )
     transport: Literal["pyreqwest", "httpx"] = Field("pyreqwest", description="HTTP client towards providers.")
     provider_ca_file: Path | None = Field(None, description="Extra root certificates (PEM) for calls to providers.")
     provider_proxy_url: SecretStr | None = Field(
@@ -83,7 +89,7 @@ class Settings(BaseSettings):
         168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
     )
 
-    @field_validator("public_origins", "trusted_proxies", mode="before")
+    @field_validator("public_origins", "trusted_proxies", "allowed_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -99,6 +105,13 @@ class Settings(BaseSettings):
                 message = f"{origin!r} is not an origin; write scheme://host[:port] without a path"
                 raise ValueError(message)
         return [origin.lower() for origin in origins]
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _check_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ip_network(network)
+        return networks
 
     @property
     def origins(self) -> frozenset[str]:

@@ -12,6 +12,8 @@ from app.core.db import Database
 from app.core.ids import IdCodec
 from app.core.keys import KeyRing
 from app.core.settings import Settings
+from connectors.core.guard import AddressGuard
+from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.service import Options, Registry
 from connectors.core.stack import Runtime
 from connectors.core.transport import TransportSettings, build_transport
@@ -52,6 +54,11 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
     cache = RowCache(seconds_max=settings.account_cache_seconds_max)
     read_url = settings.database_read_url.get_secret_value() if settings.database_read_url else None
     proxy_url = settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None
+    transport_settings = TransportSettings(
+        kind=settings.transport,
+        ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
+        proxy_url=proxy_url,
+    )
     return State(
         settings=settings,
         db=Database(
@@ -65,13 +72,8 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ids=IdCodec(keys.id_key),
         registry=registry or build_registry_from(settings),
         runtime=Runtime(
-            transport=build_transport(
-                TransportSettings(
-                    kind=settings.transport,
-                    ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
-                    proxy_url=proxy_url,
-                )
-            )
+            transport=build_transport(transport_settings),
+            guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
     )
 

@@ -33,6 +33,8 @@ class Account(Base):
     is_verified: Mapped[bool] = mapped_column(server_default=text("true"))
     scope: Mapped[str] = mapped_column(server_default=text("''"))
     custom_properties: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    storage_region: Mapped[str | None] = mapped_column(String(64))
+    learned: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     token_expires_at: Mapped[datetime | None]
     refresh_token_expires_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

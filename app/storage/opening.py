@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from app.accounts.callers import AccountRow, authorize, open_connector
-from app.accounts.service import mark_verified
+from app.accounts.service import verify_account
 from app.core.errors import ApiError
 from app.core.http.paths import read_segment
 from app.core.http.reading import read_header_flag
@@ -37,7 +37,8 @@ async def open_storage(request: Request) -> Storage:
     _, row = await authorize(request, read_segment(request.path_params["account_id"]))
     connector = open_connector(request, row)
     if not row.is_verified:
-        await mark_verified(state, row, await connector.get_identity())
+        row = await verify_account(state, row, connector)
+        connector = open_connector(request, row)
     presenter = Presenter(
         ids=state.ids,
         account_id=row.id,

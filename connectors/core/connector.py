@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -17,11 +19,18 @@ from connectors.core.resources import (
     OnConflict,
     Page,
     Part,
+    Permission,
+    PermissionChange,
+    Probe,
+    Property,
     Quota,
     RawId,
     Ref,
     Resource,
+    SignedUrl,
     UploadSession,
+    VersionId,
+    VersionPage,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +51,13 @@ class Connector(ABC):
     def capabilities(self) -> Capabilities:
         """What this account can do now; the manifest's unless the connector learned better."""
         return self.manifest.capabilities
+
+    async def probe(self) -> Probe:
+        """Learns what only trying can tell; asked once, right after get_identity, when an account is connected.
+
+        - May write, and then removes what it wrote. Failing to learn something is no error: it stays undeclared.
+        """
+        return Probe()
 
     # ---- every connector has these
 
@@ -174,6 +190,80 @@ class Connector(ABC):
     async def abort_upload(self, session: UploadSession) -> None:
         """Forgets the upload and frees what it held. Idempotent: an unknown session is no error."""
         self._refuse("start_upload")
+
+    async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        """Returns a page of all that is below a folder, at any depth.
+
+        - The promises of list_folder; a folder comes before what it holds. `is_partial` when a limit ended the page
+          early; its cursor goes on from there.
+        """
+        self._refuse("list_recursive")
+
+    async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
+        """Returns the files modified last, newest first, only those later than `after`; one page, no cursor.
+
+        - `is_partial` when a limit ended the look around before everything was seen.
+        """
+        self._refuse("list_recent")
+
+    async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
+        """Returns a page of the versions of a file that is there, newest first; the current one is among them.
+
+        - not_found, wrong_type, cursor_invalid as list_folder.
+        """
+        self._refuse("list_versions")
+
+    def open_version(
+        self, file: RawId, version: VersionId, *, byte_range: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """Opens the bytes of one version; the promises of open_download. not_found for a version that is not kept."""
+        self._refuse("list_versions")
+
+    async def restore_version(self, file: RawId, version: VersionId) -> File:
+        """Makes an old version's bytes the current ones, as a new version; returns the file as it is then.
+
+        - Nothing is lost: what was current stays a version. not_found for a version that is not kept.
+        """
+        self._refuse("list_versions")
+
+    async def list_permissions(self, ref: Ref) -> list[Permission]:
+        """Says who may do what with a file or folder."""
+        self._refuse("list_permissions")
+
+    async def set_permissions(
+        self, ref: Ref, changes: Sequence[PermissionChange], *, is_replacing: bool
+    ) -> list[Permission]:
+        """Grants what is asked for and returns all permissions; those of the owner always stay.
+
+        - With `is_replacing` nobody else keeps any. not_found for a grantee that the provider does not know.
+        """
+        self._refuse("set_permissions")
+
+    async def list_properties(self, file: RawId) -> list[Property]:
+        """Returns the properties of a file, by key."""
+        self._refuse("list_properties")
+
+    async def update_properties(
+        self, file: RawId, changes: Mapping[str, str | None], *, is_replacing: bool = False
+    ) -> list[Property]:
+        """Sets properties, deletes those whose value is None, and returns all.
+
+        - With `is_replacing` no other property stays. Deleting one that is not there is no error.
+        - invalid_name for a key, value or number that the provider cannot store; nothing is changed then.
+        - The file's bytes stay as they are; its etag may change.
+        """
+        self._refuse("list_properties")
+
+    async def create_download_url(self, file: RawId, *, seconds: int, version: VersionId | None = None) -> SignedUrl:
+        """Makes an address that gives the file's bytes, as an attachment of its name, to whoever has it.
+
+        - not_found if the file is not there now.
+        """
+        self._refuse("create_download_url")
+
+    async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
+        """Makes an address that stores one request's body as a file, replacing what has that name."""
+        self._refuse("create_upload_url")
 
     def _refuse(self, operation: str) -> NoReturn:
         text = f"{self.manifest.title} does not offer {operation.replace('_', ' ')}"

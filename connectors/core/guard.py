@@ -103,7 +103,7 @@ class AddressGuard:
         for address in (addresses := await self._look_up(host)):
             if not self._is_allowed(address):
                 # the address itself stays unsaid: it may be a secret of the operator's network
-                raise _refuse(f"{host} leads to an address that is not public")
+                raise _refuse(f"{host} leads to an address that is not public; the operator can allow its network")
         return addresses
 
     async def _look_up(self, host: str) -> list[str]:

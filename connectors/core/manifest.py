@@ -18,12 +18,19 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     search: bool = False
     get_quota: bool = False
     start_upload: bool = False  # uploads in parts, and with it put_part, finish_upload, abort_upload
+    list_recursive: bool = False
+    list_recent: bool = False
+    list_versions: bool = False  # and with it open_version, restore_version
+    list_permissions: bool = False
+    set_permissions: bool = False
+    list_properties: bool = False  # and with it update_properties
+    create_download_url: bool = False
+    create_upload_url: bool = False
 
     copy_folder: bool = False
     move_folder: bool = True
     delete_recursive: bool = False
     delete_to_trash: bool = False
-    list_recursive: bool = False
     download_range: bool = True
     download_if_match: bool = False
     upload_size_unknown: bool = True
@@ -38,6 +45,14 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "search": ("search",),
     "get_quota": ("get_quota",),
     "start_upload": ("start_upload", "put_part", "finish_upload", "abort_upload"),
+    "list_recursive": ("list_recursive",),
+    "list_recent": ("list_recent",),
+    "list_versions": ("list_versions", "open_version", "restore_version"),
+    "list_permissions": ("list_permissions",),
+    "set_permissions": ("set_permissions",),
+    "list_properties": ("list_properties", "update_properties"),
+    "create_download_url": ("create_download_url",),
+    "create_upload_url": ("create_upload_url",),
 }
 """Which methods a capability of the first group stands for; a test compares this with what is coded."""
 
@@ -57,6 +72,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     upload_part_bytes_multiple: int = 1
     upload_parts_max: int = 10_000
     upload_parts_parallel_max: int = 4
+    properties_max: int | None = None  # of one file
+    property_key_characters_max: int | None = None
+    property_value_characters_max: int | None = None
+    signed_url_seconds_max: int = 7 * 86_400
     requests_per_second: float | None = None
     requests_parallel_max: int = 64
 
@@ -70,6 +89,7 @@ class Field(Struct, frozen=True, kw_only=True):
     is_secret: bool = False
     is_required: bool = True
     example: str = ""
+    choices: tuple[str, ...] = ()  # the only values there are; the first is taken when nothing is filled in
 
 
 class Keys(Struct, frozen=True, kw_only=True, tag="keys"):

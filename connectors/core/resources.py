@@ -15,6 +15,15 @@ RawId = NewType("RawId", str)
 
 Kind = Literal["file", "folder"]
 
+VersionId = NewType("VersionId", str)
+"""The provider's own identifier of one version of a file."""
+
+Grantee = Literal["user", "group", "domain", "anyone"]
+"""Whom a permission is for."""
+
+Role = Literal["owner", "writer", "reader"]
+"""What a permission allows, in the contract's words (4.6); each includes the next."""
+
 
 class Ref(Struct, frozen=True, gc=False):
     """Names one file or folder at the provider."""
@@ -87,7 +96,76 @@ class Page(Struct, frozen=True, gc=False):
 
     resources: list[Resource]
     next_cursor: str | None = None
-    is_partial: bool = False  # a bounded search stopped at its limit before it had seen everything
+    is_partial: bool = False  # a bounded search or walk stopped at its limit before it had seen everything
+
+
+class Version(Struct, frozen=True, gc=False, kw_only=True):
+    """The bytes that a file has, or had once, as far as the provider kept them."""
+
+    raw_id: VersionId
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+    etag: str | None = None
+    modifier_id: str | None = None
+    is_current: bool = False
+
+
+class VersionPage(Struct, frozen=True, gc=False):
+    """One reply of a list of versions, newest first. `next_cursor` None is the end."""
+
+    versions: list[Version]
+    next_cursor: str | None = None
+
+
+class Permission(Struct, frozen=True, gc=False, kw_only=True):
+    """What somebody may do with a file or folder. `raw_role` is the provider's own word for it."""
+
+    raw_id: str
+    type: Grantee
+    role: Role
+    email: str | None = None
+    name: str | None = None
+    raw_role: str | None = None
+
+
+class PermissionChange(Struct, frozen=True, gc=False, kw_only=True):
+    """A wish: the grantee, named by `raw_id` or by `email`, gets this role. `anyone` needs no name."""
+
+    role: Role
+    type: Grantee = "user"
+    raw_id: str | None = None
+    email: str | None = None
+
+
+class Property(Struct, frozen=True, gc=False, kw_only=True):
+    """A text that a user or an application attached to a file."""
+
+    key: str
+    value: str
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+
+
+class SignedUrl(Struct, frozen=True, gc=False, kw_only=True):
+    """An address at the provider that needs no other credentials until it expires; whoever has it may use it.
+
+    A request must use this method and carry exactly these headers.
+    """
+
+    url: str
+    expires_at: datetime
+    method: Literal["GET", "PUT"] = "GET"
+    headers: dict[str, str] = {}
+
+
+class Probe(Struct, frozen=True, gc=False, kw_only=True):
+    """What only trying can tell about one account. It is kept with the account and handed to every later connector.
+
+    `region` is where its storage is, in the provider's word. `learned` is the connector's own, JSON-able, no secret.
+    """
+
+    region: str | None = None
+    learned: dict[str, Any] = {}
 
 
 class Identity(Struct, frozen=True, gc=False):

@@ -31,6 +31,7 @@ class AccountContext:
     credentials: Mapping[str, str]
     runtime: Runtime
     tokens: TokenSource | None = None
+    learned: Mapping[str, Any] = field(default_factory=dict)  # what `probe` returned when the account was connected
     include_raw: bool = False
     extra_headers: Mapping[str, str] = field(default_factory=dict)  # asked for by the caller, for HTTP providers
 

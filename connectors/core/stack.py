@@ -25,6 +25,8 @@ import httpx
 from connectors.core.call import ResultT, Send, SendWork, Work
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ConnectorError
+from connectors.core.guard import AddressGuard
+from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.layers.authorize import Sign, authorize
 from connectors.core.layers.classify import ClassifyReply, classify
 from connectors.core.layers.observe import LogObserver, Observer, observe
@@ -64,22 +66,26 @@ class Runtime:
         clock: Clock | None = None,
         observer: Observer | None = None,
         transport: HttpSend | None = None,
+        guarded_transport: HttpSend | None = None,
         policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         random: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock or SystemClock()
         self._observer = observer or LogObserver()
         self._transport = transport
+        self._guarded_transport = guarded_transport
         self._policy = policy
         self._random = random
         self._accounts: OrderedDict[tuple[str, str], _AccountBudgets] = OrderedDict()
 
     async def aclose(self) -> None:
-        """Closes the transport."""
-        transport, self._transport = self._transport, None
-        close = getattr(transport, "aclose", None)
-        if close is not None:
-            await close()
+        """Closes the transports."""
+        transports = (self._transport, self._guarded_transport)
+        self._transport = self._guarded_transport = None
+        for transport in transports:
+            close = getattr(transport, "aclose", None)
+            if close is not None:
+                await close()
 
     def build_send(
         self,
@@ -90,11 +96,16 @@ class Runtime:
         sign: Sign | None = None,
         classify_reply: ClassifyReply | None = None,
         extra_headers: Mapping[str, str] | None = None,
-        transport: HttpSend | None = None,
+        users_host: str | None = None,
     ) -> HttpSend:
-        """A send for HTTP. `transport` is for accounts with a host of their own; whoever made it closes it."""
+        """A send for HTTP.
+
+        With `users_host`, a host (and port, if not the scheme's own) that the account's user named, every request goes
+        through the address guard, and only that host is sent signatures.
+        """
         budgets = self._budgets(manifest, account_key)
-        send = classify(transport or self._shared_transport(), clock=self._clock, classify_reply=classify_reply)
+        transport = self._shared_transport() if users_host is None else self._shared_guarded_transport()
+        send = classify(transport, clock=self._clock, classify_reply=classify_reply)
         send = observe(
             send,
             observer=self._observer,
@@ -105,9 +116,8 @@ class Runtime:
             read_status=lambda reply: reply.status_code,
         )
         send = rate_limit(send, limiter=budgets.limiter, hold=_hold_until_body_ends)
-        send = authorize(
-            send, allowed_hosts=manifest.allowed_hosts, tokens=tokens, sign=sign, extra_headers=extra_headers
-        )
+        hosts = manifest.allowed_hosts if users_host is None else (users_host,)
+        send = authorize(send, allowed_hosts=hosts, tokens=tokens, sign=sign, extra_headers=extra_headers)
         return retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
 
     def build_send_work(
@@ -142,6 +152,11 @@ class Runtime:
         if self._transport is None:
             self._transport = build_transport(TransportSettings())
         return self._transport
+
+    def _shared_guarded_transport(self) -> HttpSend:
+        if self._guarded_transport is None:
+            self._guarded_transport = GuardedTransport(AddressGuard(), TransportSettings())
+        return self._guarded_transport
 
 
 def _classify_work(classify_exception: ClassifyException) -> Send[Work[Any], Any]:

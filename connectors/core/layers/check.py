@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -16,11 +18,17 @@ from connectors.core.resources import (
     OnConflict,
     Page,
     Part,
+    Permission,
+    PermissionChange,
+    Property,
     Quota,
     RawId,
     Ref,
     Resource,
+    SignedUrl,
     UploadSession,
+    VersionId,
+    VersionPage,
 )
 
 
@@ -120,6 +128,67 @@ class CheckingConnector(DelegatingConnector):
         self._need(self.capabilities.start_upload, "uploads in parts")
         await super().abort_upload(session)
 
+    async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        self._need(self.capabilities.list_recursive, "recursive listing")
+        return await super().list_recursive(folder, cursor=cursor, limit=self._page_limit(limit))
+
+    async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
+        self._need(self.capabilities.list_recent, "recent files")
+        return await super().list_recent(after=after, limit=limit)
+
+    async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
+        self._need(self.capabilities.list_versions, "versions")
+        return await super().list_versions(file, cursor=cursor, limit=self._page_limit(limit))
+
+    def open_version(
+        self, file: RawId, version: VersionId, *, byte_range: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        self._need(self.capabilities.list_versions, "versions")
+        self._need(byte_range is None or self.capabilities.download_range, "a part of a file")
+        return super().open_version(file, version, byte_range=byte_range)
+
+    async def restore_version(self, file: RawId, version: VersionId) -> File:
+        self._need(self.capabilities.list_versions, "versions")
+        return await super().restore_version(file, version)
+
+    async def list_permissions(self, ref: Ref) -> list[Permission]:
+        self._need(self.capabilities.list_permissions, "permissions")
+        return await super().list_permissions(ref)
+
+    async def set_permissions(
+        self, ref: Ref, changes: Sequence[PermissionChange], *, is_replacing: bool
+    ) -> list[Permission]:
+        self._need(self.capabilities.set_permissions, "changing permissions")
+        return await super().set_permissions(ref, changes, is_replacing=is_replacing)
+
+    async def list_properties(self, file: RawId) -> list[Property]:
+        self._need(self.capabilities.list_properties, "properties")
+        return await super().list_properties(file)
+
+    async def update_properties(
+        self, file: RawId, changes: Mapping[str, str | None], *, is_replacing: bool = False
+    ) -> list[Property]:
+        self._need(self.capabilities.list_properties, "properties")
+        check_properties(changes, self.manifest.limits)
+        return await super().update_properties(file, changes, is_replacing=is_replacing)
+
+    async def create_download_url(self, file: RawId, *, seconds: int, version: VersionId | None = None) -> SignedUrl:
+        self._need(self.capabilities.create_download_url, "signed addresses to download from")
+        self._check_seconds(seconds)
+        return await super().create_download_url(file, seconds=seconds, version=version)
+
+    async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
+        self._need(self.capabilities.create_upload_url, "signed addresses to upload to")
+        check_name(name, self.manifest.limits)
+        self._check_seconds(seconds)
+        return await super().create_upload_url(parent, name, seconds=seconds)
+
+    def _check_seconds(self, seconds: int) -> None:
+        seconds_max = self.manifest.limits.signed_url_seconds_max
+        if not 1 <= seconds <= seconds_max:
+            text = f"a signed address lives 1 to {seconds_max} seconds, not {seconds}"
+            raise ConnectorError(ErrorKind.UNSUPPORTED, text)
+
     def _need(self, is_offered: bool, what: str) -> None:
         if not is_offered:
             raise ConnectorError(ErrorKind.UNSUPPORTED, f"{self.manifest.title} does not offer {what}")
@@ -171,6 +240,20 @@ def check_path(path: str, limits: Limits) -> None:
         check_name(name, limits)
 
 
+def check_properties(changes: Mapping[str, str | None], limits: Limits) -> None:
+    """Refuses properties that the provider cannot store: invalid_name, with the rule that they break."""
+    for key, value in changes.items():
+        if not key:
+            raise _invalid_name("a property's key cannot be empty")
+        _check_characters(f"the key {key[:40]!r}", key, limits.property_key_characters_max)
+        _check_characters(f"the value of {key[:40]!r}", value or "", limits.property_value_characters_max)
+    if (
+        limits.properties_max is not None
+        and sum(value is not None for value in changes.values()) > limits.properties_max
+    ):
+        raise _invalid_name(f"a file can have {limits.properties_max} properties")
+
+
 def check_part(session: UploadSession, number: int, size_bytes: int | None, limits: Limits) -> None:
     """Refuses a part number out of range, or a size that this part cannot have: invalid_parts."""
     if not 1 <= number <= limits.upload_parts_max:
@@ -212,6 +295,11 @@ def _check_length(what: str, text: str, bytes_max: int | None) -> None:
         raise _invalid_name(f"a {what} is made of whole Unicode characters") from error
     if bytes_max is not None and size_bytes > bytes_max:
         raise _invalid_name(f"a {what} can have {bytes_max} bytes in UTF-8, this one has {size_bytes}; shorten it")
+
+
+def _check_characters(what: str, text: str, characters_max: int | None) -> None:
+    if characters_max is not None and len(text) > characters_max:
+        raise _invalid_name(f"{what} can have {characters_max} characters, this one has {len(text)}")
 
 
 def _invalid_name(message: str) -> ConnectorError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import TypeVar
 
 from connectors.core.bytesource import ByteSource
@@ -18,11 +19,18 @@ from connectors.core.resources import (
     OnConflict,
     Page,
     Part,
+    Permission,
+    PermissionChange,
+    Probe,
+    Property,
     Quota,
     RawId,
     Ref,
     Resource,
+    SignedUrl,
     UploadSession,
+    VersionId,
+    VersionPage,
 )
 
 ResultT = TypeVar("ResultT")
@@ -49,6 +57,9 @@ class DelegatingConnector(Connector):
         download: AbstractAsyncContextManager[Download],
     ) -> AbstractAsyncContextManager[Download]:
         return download
+
+    async def probe(self) -> Probe:
+        return await self._run("probe", "", self._inner.probe())
 
     async def get_identity(self) -> Identity:
         return await self._run("get_identity", "", self._inner.get_identity())
@@ -113,3 +124,47 @@ class DelegatingConnector(Connector):
 
     async def abort_upload(self, session: UploadSession) -> None:
         return await self._run("abort_upload", session.parent, self._inner.abort_upload(session))
+
+    async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        call = self._inner.list_recursive(folder, cursor=cursor, limit=limit)
+        return await self._run("list_recursive", folder, call)
+
+    async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
+        return await self._run("list_recent", "", self._inner.list_recent(after=after, limit=limit))
+
+    async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
+        return await self._run("list_versions", file, self._inner.list_versions(file, cursor=cursor, limit=limit))
+
+    def open_version(
+        self, file: RawId, version: VersionId, *, byte_range: ByteRange | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        return self._open("open_version", file, self._inner.open_version(file, version, byte_range=byte_range))
+
+    async def restore_version(self, file: RawId, version: VersionId) -> File:
+        return await self._run("restore_version", file, self._inner.restore_version(file, version))
+
+    async def list_permissions(self, ref: Ref) -> list[Permission]:
+        return await self._run("list_permissions", ref.raw_id, self._inner.list_permissions(ref))
+
+    async def set_permissions(
+        self, ref: Ref, changes: Sequence[PermissionChange], *, is_replacing: bool
+    ) -> list[Permission]:
+        call = self._inner.set_permissions(ref, changes, is_replacing=is_replacing)
+        return await self._run("set_permissions", ref.raw_id, call)
+
+    async def list_properties(self, file: RawId) -> list[Property]:
+        return await self._run("list_properties", file, self._inner.list_properties(file))
+
+    async def update_properties(
+        self, file: RawId, changes: Mapping[str, str | None], *, is_replacing: bool = False
+    ) -> list[Property]:
+        call = self._inner.update_properties(file, changes, is_replacing=is_replacing)
+        return await self._run("update_properties", file, call)
+
+    async def create_download_url(self, file: RawId, *, seconds: int, version: VersionId | None = None) -> SignedUrl:
+        call = self._inner.create_download_url(file, seconds=seconds, version=version)
+        return await self._run("create_download_url", file, call)
+
+    async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
+        call = self._inner.create_upload_url(parent, name, seconds=seconds)
+        return await self._run("create_upload_url", parent, call)

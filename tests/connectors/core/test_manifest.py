@@ -50,11 +50,11 @@ def test_every_method_that_may_be_missing_belongs_to_a_capability() -> None:
     optional = {
         name
         for name, method in vars(Connector).items()
-        if inspect.iscoroutinefunction(method)
+        if inspect.isfunction(method)
         and not getattr(method, "__isabstractmethod__", False)
         and not name.startswith("_")
     }
-    assert listed == optional
+    assert listed == optional - {"probe"}  # every connector may be asked to
     assert set(METHODS) <= set(Capabilities.__struct_fields__)
 
 
