@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from tests.servers.loop import run_beside
 
 ServerT = TypeVar("ServerT")
+Argument = str | int | Path
 
 NOBODY = 65534
 START_SECONDS_MAX = 60.0
@@ -33,7 +34,7 @@ class Plan(Generic[ServerT]):
       and returns what the server's users need to know, or None when it does not answer yet.
     """
 
-    command: Sequence[str | int | Path]
+    command: Sequence[Argument]
     ask: Callable[[], ServerT | None]
     environment: Mapping[str, str] = field(default_factory=dict)
 

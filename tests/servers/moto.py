@@ -10,11 +10,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.servers.child import Plan, running_child
+from tests.servers.child import Argument, Plan, running_child
 from tests.servers.packages import find_script
 from tests.servers.ports import find_free_port
 from tests.servers.s3 import S3Server
 from tests.servers.shared import Shared
+from tests.servers.tls import build_url, issue_certificate
 
 USER = "tests"
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -22,16 +23,18 @@ FREE_REQUESTS_COUNT = 3  # those that make the user, its policy and its key; lat
 
 
 @contextmanager
-def running_moto(folder: Path) -> Iterator[S3Server]:
+def running_moto(folder: Path, *, is_tls: bool = False) -> Iterator[S3Server]:
     """Serves from memory until the block ends. The key is allowed everything, in every service."""
     program = find_script("moto", "moto_server", package="moto[s3,server]")
     folder.mkdir(parents=True, exist_ok=True)
+    certificate = issue_certificate(folder) if is_tls else None
+    tls: list[Argument] = ["-s", "-c", certificate.path, "-k", certificate.key_path] if certificate else []
 
     def plan() -> Plan[S3Server]:
         port = find_free_port()
         return Plan(
-            command=[program, "-H", "127.0.0.1", "-p", port],
-            ask=lambda: _ask(S3Server(url=f"http://127.0.0.1:{port}")),
+            command=[program, "-H", "127.0.0.1", "-p", port, *tls],
+            ask=lambda: _ask(S3Server(url=build_url(port, certificate), certificate=certificate)),
             environment={"INITIAL_NO_AUTH_ACTION_COUNT": str(FREE_REQUESTS_COUNT)},
         )
 

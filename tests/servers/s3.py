@@ -12,6 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.servers.tls import Certificate
+
 CALL_SECONDS_MAX = 30
 BUCKET = "tests"
 READY_KEY = "ready"
@@ -26,6 +28,7 @@ class S3Server:
     secret_access_key: str = field(default_factory=lambda: secrets.token_hex(20))
     region: str = "us-east-1"
     bucket: str = BUCKET
+    certificate: Certificate | None = None
 
     @contextmanager
     def client(self, service: str = "s3") -> Iterator[Any]:
@@ -42,6 +45,7 @@ class S3Server:
         client = boto3.session.Session().client(
             service,
             endpoint_url=self.url,
+            verify=str(self.certificate.authority_path) if self.certificate else None,
             region_name=self.region,
             aws_access_key_id=self.access_key_id,
             aws_secret_access_key=self.secret_access_key,

@@ -1,16 +1,18 @@
 """First light: what speaks S3 does so with an independent client, and only with those who have the key."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, SSLError
 
-from tests.servers.moto import SHARED_MOTO
-from tests.servers.rclone import SHARED_RCLONE_S3
+from tests.servers.moto import SHARED_MOTO, running_moto
+from tests.servers.rclone import SHARED_RCLONE_S3, running_rclone_s3
 from tests.servers.s3 import S3Server
-from tests.servers.seaweedfs import SHARED_SEAWEEDFS
+from tests.servers.seaweedfs import SHARED_SEAWEEDFS, running_seaweedfs
 from tests.servers.shared import Shared
 
 SHARED = {"seaweedfs": SHARED_SEAWEEDFS, "moto": SHARED_MOTO, "rclone": SHARED_RCLONE_S3}
@@ -52,9 +54,20 @@ def test_objects_and_prefixes_are_listed_when_delimiter_is_given(server: S3Serve
     ],
     ids=["secret", "key"],
 )
-def test_caller_is_refused_when_credentials_are_wrong(server: S3Server, wrong: dict[str, str], code: str) -> None:
+def test_caller_is_refused_when_credentials_are_wrong(server: S3Server, wrong: dict[str, Any], code: str) -> None:
     with replace(server, **wrong).client() as stranger:
         with pytest.raises(ClientError, match=code):
             stranger.list_objects_v2(Bucket=server.bucket)
         with pytest.raises(ClientError, match=code):
             stranger.put_object(Bucket=server.bucket, Key="stranger", Body=b"")
+
+
+@pytest.mark.parametrize("running", [running_seaweedfs, running_moto, running_rclone_s3])
+def test_server_is_reached_over_tls_only_when_its_authority_is_trusted(
+    running: Callable[..., AbstractContextManager[S3Server]], tmp_path: Path
+) -> None:
+    with running(tmp_path / "server", is_tls=True) as server:
+        with server.client() as client:
+            client.put_object(Bucket=server.bucket, Key="a", Body=b"some bytes")
+        with replace(server, certificate=None).client() as stranger, pytest.raises(SSLError):
+            stranger.list_objects_v2(Bucket=server.bucket)
