@@ -55,11 +55,12 @@ def running_child(
     *,
     user: Sequence[str] = (),
     stop_signal: signal.Signals = signal.SIGTERM,
+    stop_seconds_max: float = STOP_SECONDS_MAX,
 ) -> Iterator[Child[ServerT]]:
     """Runs a server in `folder` until the block ends.
 
     `plan` is asked anew for each attempt. `user` comes from `as_nobody`. The process is sent `stop_signal` when the
-    block ends, and also when the test process ends without a word.
+    block ends, and killed if it takes too long; it is sent the same when the test process ends without a word.
     """
     log = folder / f"{name}.log"
     for _ in range(START_ATTEMPTS_MAX):
@@ -73,7 +74,7 @@ def running_child(
             if process.poll() is None:  # it neither answers nor gives up, and would not the next time
                 break
         finally:
-            _stop(process, stop_signal)
+            _stop(process, stop_signal, seconds_max=stop_seconds_max)
     raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-LOG_CHARACTERS_MAX:]}")
 
 
@@ -122,11 +123,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], planned: Plan[ServerT]) 
     return None
 
 
-def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, seconds_max: float) -> None:
     if process.poll() is None:
         process.send_signal(stop_signal)
     try:
-        process.wait(STOP_SECONDS_MAX)
+        process.wait(seconds_max)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # with all that it started; not waited for yet, so the number is its own
         process.wait()
