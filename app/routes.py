@@ -7,9 +7,11 @@ from fastapi import APIRouter
 from app.accounts import endpoints as accounts
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
+from app.storage import archive_endpoints as archives
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
+from app.thumbnails import endpoints as thumbnails
 from app.uploads import endpoints as uploads
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -19,6 +21,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     storage.direct,
     files.router,
     files.direct,
+    archives.router,
+    thumbnails.router,
     uploads.router,
     uploads.direct,
     applications.router,
