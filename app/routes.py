@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.accounts import endpoints as accounts
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
+from app.passthrough import endpoints as passthrough
 from app.storage import archive_endpoints as archives
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
@@ -23,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.direct,
     archives.router,
     thumbnails.router,
+    passthrough.direct,
     uploads.router,
     uploads.direct,
     applications.router,
