@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePosixPath
 
 from starlette.responses import StreamingResponse
@@ -73,46 +74,43 @@ class Archive:
     async def build(self, resources: Sequence[Resource]) -> AsyncGenerator[bytes, None]:
         """The archive's bytes. `too_large` before the first byte, or a cut, when there are too many entries."""
         with zipfile.ZipFile(self._sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for resource in resources:
-                async for piece in self._add(archive, resource, ""):
-                    yield piece
+            async with aclosing(self._walk(resources)) as found:
+                async for resource, above in found:
+                    if isinstance(resource, Folder):
+                        self._add_folder(archive, resource, above)
+                        continue
+                    async with aclosing(self._add_file(archive, resource, above)) as pieces:
+                        async for piece in pieces:
+                            yield piece
             if self._skipped:
                 text = "These could not be read and are not in this archive:\n\n" + "\n".join(self._skipped) + "\n"
                 archive.writestr(self._build_info(self._choose_path("", NOTE_NAME), datetime.now(UTC)), text)
         yield self._sink.take()
 
-    async def _add(self, archive: zipfile.ZipFile, resource: Resource, above: str) -> AsyncIterator[bytes]:
-        if isinstance(resource, File):
-            async for piece in self._add_file(archive, resource, above):
-                yield piece
-            return
-        is_root = resource.ref == self._connector.manifest.root
-        self._folders[resource.raw_id] = "" if is_root else self._add_folder(archive, resource, above)
-        async with aclosing(walk(lambda cursor: self._list(resource.raw_id, cursor))) as below:
-            async for found in below:
-                path = self._find_above(found, resource)
-                if isinstance(found, Folder):
-                    self._folders[found.raw_id] = self._add_folder(archive, found, path)
-                else:
-                    async for piece in self._add_file(archive, found, path):
-                        yield piece
+    async def _walk(self, resources: Sequence[Resource]) -> AsyncGenerator[tuple[Resource, str], None]:
+        """What goes in, each with the path of what it stands in; a folder before what it holds."""
+        for top in resources:
+            yield top, ""
+            if isinstance(top, Folder):
+                async with aclosing(walk(partial(self._list, top.raw_id))) as below:
+                    async for found in below:
+                        parent = found.parent.raw_id if found.parent is not None else top.raw_id
+                        yield found, self._folders.get(parent, self._folders[top.raw_id])
 
     async def _list(self, folder: RawId, cursor: str | None) -> Page:
         limit = self._connector.manifest.limits.page_items_max
         return await self._connector.list_recursive(folder, cursor=cursor, limit=limit)
 
-    def _find_above(self, found: Resource, top: Folder) -> str:
-        parent = found.parent.raw_id if found.parent is not None else top.raw_id
-        return self._folders.get(parent, self._folders[top.raw_id])
+    def _add_folder(self, archive: zipfile.ZipFile, folder: Folder, above: str) -> None:
+        path = ""
+        if folder.ref != self._connector.manifest.root:
+            path = self._choose_path(above, folder.name) + "/"
+            info = self._build_info(path, folder.modified_at)
+            info.external_attr = FOLDER_MODE
+            archive.writestr(info, b"")
+        self._folders[folder.raw_id] = path
 
-    def _add_folder(self, archive: zipfile.ZipFile, folder: Folder, above: str) -> str:
-        path = self._choose_path(above, folder.name) + "/"
-        info = self._build_info(path, folder.modified_at)
-        info.external_attr = FOLDER_MODE
-        archive.writestr(info, b"")
-        return path
-
-    async def _add_file(self, archive: zipfile.ZipFile, file: File, above: str) -> AsyncIterator[bytes]:
+    async def _add_file(self, archive: zipfile.ZipFile, file: File, above: str) -> AsyncGenerator[bytes, None]:
         if not file.is_downloadable:
             self._skipped.append(above + file.name)
             return
