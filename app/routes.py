@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.accounts import endpoints as accounts
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
+from app.search import endpoints as search
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
@@ -19,6 +20,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     storage.direct,
     files.router,
     files.direct,
+    search.direct,
+    search.router,
     uploads.router,
     uploads.direct,
     applications.router,

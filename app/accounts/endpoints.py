@@ -13,6 +13,7 @@ from app.accounts.callers import (
     Caller,
     authenticate,
     authorize,
+    build_connector,
     build_row,
     find_service,
     open_connector,
@@ -98,7 +99,7 @@ def build_account_reply(
         href=f"{get_request_state(request).origin}/v1/accounts/{row.id}",
     )
     if is_full and found:
-        reply.properties = AccountProperties(build_capability_map(found.manifest.capabilities))
+        reply.properties = AccountProperties(build_capability_map(build_connector(state, row).capabilities))
     if caller.account_id is None:
         reply.token_expiry = row.token_expires_at
         reply.refresh_token_expiry = row.refresh_token_expires_at
