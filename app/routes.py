@@ -11,6 +11,7 @@ from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
 from app.uploads import endpoints as uploads
+from app.versions import endpoints as versions
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
@@ -21,6 +22,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.direct,
     uploads.router,
     uploads.direct,
+    versions.router,
+    versions.direct,
     applications.router,
     system.router,
 )

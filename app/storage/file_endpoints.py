@@ -11,7 +11,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
 from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
 from app.storage import service
-from app.storage.downloads import DownloadReply, build_head_reply
+from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
@@ -23,7 +23,7 @@ from app.storage.endpoints import (
 from app.storage.forms import FormUpload
 from app.storage.opening import open_storage, read_body_source, read_ref
 from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate
-from connectors.core.resources import File, Ref
+from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
 METADATA_HEADER = "X-Kloudless-Metadata"
@@ -137,7 +137,7 @@ async def download_file(request: Request) -> Response:
     """Streams a file's bytes, whole or one range of them."""
     storage = await open_storage(request)
     ref = read_ref(request, storage, kind="file")
-    return DownloadReply(storage.connector, ref.raw_id, name="file", request_headers=request.headers)
+    return DownloadReply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.head(
@@ -151,10 +151,8 @@ async def download_file(request: Request) -> Response:
 async def head_file(request: Request) -> Response:
     """The headers of a download without the bytes."""
     storage = await open_storage(request)
-    file = await storage.connector.get(read_ref(request, storage, kind="file"))
-    if not isinstance(file, File):
-        raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
-    return build_head_reply(file, request.headers)
+    ref = read_ref(request, storage, kind="file")
+    return await build_head_reply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.put(

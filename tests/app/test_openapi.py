@@ -12,6 +12,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.app.drive import METADATA
+from tests.app.sharing import connect_sharing
 from tests.servers.api import Api, Caller
 
 pytestmark = pytest.mark.parametrize("api", ["sqlite"], indirect=True)  # the document is the same on every database
@@ -101,7 +102,15 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    for name in ("ContentsPage", "AccountPage", "QuotaReply", "UploadSessionReply", "Capabilities", "Limits"):
+    for name in (
+        "ContentsPage",
+        "AccountPage",
+        "QuotaReply",
+        "UploadSessionReply",
+        "VersionReply",
+        "Capabilities",
+        "Limits",
+    ):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
     assert optional == {"conflicting_resource_id"}
@@ -184,6 +193,27 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.delete(f"{one}", headers=key)
 
 
+def share(caller: Caller, client: httpx.Client) -> None:
+    """What only some storages offer, at one that has it all, with mistakes."""
+    key = caller.key_header
+    client.headers.update(key)
+    drive = connect_sharing(caller, client)
+    del client.headers["Authorization"]
+    file = client.post(
+        f"{drive.caller.storage_url}/files", headers={**key, METADATA: '{"name": "a.txt"}'}, content=b"bytes"
+    ).json()
+    versions = client.get(f"{file['href']}/versions", headers=key).json()
+    client.get(f"{file['href']}/versions", headers=key, params={"page": "nonsense"})
+    version = versions["objects"][0]["href"]
+    for headers in (key, {}, {"Authorization": "APIKey wrong"}):
+        client.get(version, headers=headers)
+        client.get(f"{version}/contents", headers={**headers, "Range": "bytes=0-1"})
+        client.head(f"{version}/contents", headers=headers)
+        client.post(f"{version}/restore", headers=headers)
+    client.get(f"{version}x", headers=key)
+    client.get(f"{version}/contents", headers={**key, "Range": "bytes=99-"})
+
+
 def manage(caller: Caller, client: httpx.Client) -> None:
     """What the developer does, up to the end of everything."""
     key, bearer, developer = caller.key_header, caller.bearer_header, caller.developer_header
@@ -217,6 +247,7 @@ def test_replies_are_as_documented(
     recorder = Recorder()
     with httpx.Client(base_url=caller.api.base_url, transport=recorder) as client:
         live(caller, client)
+        share(caller, client)
         manage(caller, client)
     asked = set()
     for method, path, reply in recorder.seen:
