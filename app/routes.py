@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from app.accounts import endpoints as accounts
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
+from app.permissions import endpoints as permissions
+from app.properties import endpoints as properties
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
@@ -22,6 +24,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.direct,
     uploads.router,
     uploads.direct,
+    permissions.router,
+    properties.router,
     versions.router,
     versions.direct,
     applications.router,

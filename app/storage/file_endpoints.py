@@ -22,7 +22,7 @@ from app.storage.endpoints import (
 )
 from app.storage.forms import FormUpload
 from app.storage.opening import open_storage, read_body_source, read_ref
-from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate
+from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate, UploadUrlCreate, UploadUrlReply
 from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
@@ -110,6 +110,24 @@ async def upload_file(request: Request) -> Response:
     parent, name = service.parse_upload_metadata(storage, metadata, filename=filename)
     file = await service.upload(storage, parent=parent, name=name, source=source, is_overwriting=is_overwriting)
     return JsonReply(storage.present.build(file), 200 if file.is_replacement else 201)
+
+
+@router.post("/files/upload_url", **describe(UploadUrlReply, errors=WRITE_ERRORS))
+async def create_upload_url(storage: AccountStorage, body: UploadUrlCreate) -> Response:
+    """Makes an address at the storage that takes a file's bytes directly, without a key, until it expires.
+
+    What has that name is replaced. Whoever has the address can use it. 501 where the storage has no such addresses.
+    """
+    signed = await service.create_upload_url(storage, body)
+    return JsonReply(
+        UploadUrlReply(
+            url=signed.url,
+            method=signed.method,
+            headers=signed.headers,
+            expires=signed.expires_at,
+            account=storage.row.id,
+        )
+    )
 
 
 @router.get("/files/{file_id}", **describe(FileReply, errors=STORAGE_ERRORS))

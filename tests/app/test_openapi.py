@@ -210,6 +210,18 @@ def share(caller: Caller, client: httpx.Client) -> None:
         client.get(f"{version}/contents", headers={**headers, "Range": "bytes=0-1"})
         client.head(f"{version}/contents", headers=headers)
         client.post(f"{version}/restore", headers=headers)
+    client.post(f"{drive.caller.storage_url}/files/upload_url", headers=key, json={"name": "b.txt"})
+    client.post(f"{caller.storage_url}/files/upload_url", headers=key, json={"name": "b.txt"})
+    folder = f"{drive.caller.storage_url}/folders/root"
+    for path in (f"{file['href']}/permissions", f"{folder}/permissions"):
+        client.patch(path, headers=key, json={"ann@example.com": "reader"})
+        client.get(path, headers={**key, "X-Kloudless-Raw-Data": "true"})
+        client.put(path, headers=key, json=[])
+        client.put(path, headers=key, json=["nonsense"])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": "1"}])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": 1}])
+    client.get(f"{file['href']}/properties", headers=key)
+    client.delete(f"{file['href']}/properties", headers=key)
     client.get(f"{version}x", headers=key)
     client.get(f"{version}/contents", headers={**key, "Range": "bytes=99-"})
 
