@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from app.accounts import endpoints as accounts
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
+from app.links import endpoints as links
+from app.links import public_endpoints as public_links
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
 from app.storage import endpoints as storage
@@ -24,6 +26,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.direct,
     uploads.router,
     uploads.direct,
+    links.router,
+    public_links.direct,
     permissions.router,
     properties.router,
     versions.router,

@@ -110,4 +110,7 @@ def read_json_header(request: Request, name: str) -> dict[str, Any] | None:
 def read_time(text: str) -> datetime:
     """An ISO time; naive ones are UTC (contract 1.7). ValueError for anything else."""
     value = datetime.fromisoformat(text)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside of the years 1 to 9999") from error
