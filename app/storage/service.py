@@ -7,10 +7,10 @@ from typing import Any
 from app.core.errors import ApiError, ErrorCode
 from app.storage.opening import Storage
 from app.storage.paging import read_cursor, read_page, write_cursor
-from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate
+from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate, UploadUrlCreate
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource
+from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource, SignedUrl
 
 
 async def list_folder(
@@ -56,6 +56,15 @@ async def upload(storage: Storage, *, parent: RawId, name: str, source: ByteSour
     """Stores a file; without `is_overwriting` under a free name if this one is taken."""
     on_conflict = OnConflict.REPLACE if is_overwriting else OnConflict.RENAME
     return await storage.connector.upload(parent, name, source, on_conflict=on_conflict)
+
+
+async def create_upload_url(storage: Storage, body: UploadUrlCreate) -> SignedUrl:
+    """An address at the storage that takes a file's bytes. ApiError 400 for a longer life than the storage allows."""
+    seconds_max = storage.connector.manifest.limits.signed_url_seconds_max
+    if storage.connector.capabilities.create_upload_url and body.expires_in > seconds_max:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"expires_in must be a number of seconds from 1 to {seconds_max}.")
+    parent = storage.present.decode_parent(body.parent_id)
+    return await storage.connector.create_upload_url(parent, body.name, seconds=body.expires_in)
 
 
 async def update(storage: Storage, ref: Ref, body: ResourceUpdate) -> Resource:

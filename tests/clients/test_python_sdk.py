@@ -11,6 +11,7 @@ from typing import Any
 
 import kloudless
 import pytest
+import requests
 from kloudless import exceptions
 from kloudless.resources import Resource
 
@@ -18,6 +19,7 @@ from tests.servers.api import ROOT, Caller
 
 CONTENT = os.urandom(700_000)
 CHUNK_BYTES = 64 * 1024
+ANSWER_SECONDS_MAX = 30
 
 
 @pytest.fixture(autouse=True)
@@ -283,6 +285,33 @@ def test_id_is_that_of_the_listing_when_raw_id_is_encoded(
     resource = folder if kind == "folder" else upload(account, "a.txt", b"x")
     encoded = account.post("encode_raw_id", json={"raw_id": resource.data["raw_id"], "type": kind})
     assert encoded.data["id"] == resource.data["id"]
+
+
+def test_link_lives_from_its_creation_to_its_end(account: kloudless.Account) -> None:
+    file = upload(account, "a.txt", CONTENT)
+    link = account.post("storage/links", json={"file_id": file.data["id"], "direct": True})
+    assert (link.data["type"], link.data["file_id"], link.data["active"]) == ("link", file.data["id"], True)
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).content == CONTENT
+    assert [found.data["id"] for found in account.get("storage/links").get_paging_iterator()] == [link.data["id"]]
+    updated = link.patch(params={"file_id": file.data["id"]}, json={"active": False})
+    assert (updated.data["id"], updated.data["active"]) == (link.data["id"], False)
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 403
+    link.refresh()
+    assert link.data["active"] is False
+    assert link.delete().status_code == 204
+    assert account.get("storage/links").objects == []
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 404
+    with pytest.raises(exceptions.NotFoundException):
+        link.get()
+
+
+def test_iterator_meets_every_link_once_when_there_are_several_pages(account: kloudless.Account) -> None:
+    file_id = upload(account, "a.txt", b"x").data["id"]
+    ids = {account.post("storage/links", json={"file_id": file_id}).data["id"] for _ in range(5)}
+    first = account.get("storage/links", params={"page_size": 2})
+    assert (len(first.objects), first.data["total"]) == (2, 5)
+    found = [link.data["id"] for link in first.get_paging_iterator()]
+    assert (len(found), set(found)) == (5, ids)
 
 
 def test_space_is_told_when_quota_is_asked_for(account: kloudless.Account) -> None:
