@@ -54,8 +54,10 @@ def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, 
 
 
 def check_credentials(manifest: Manifest, credentials: dict[str, str]) -> None:
-    """ApiError 400 that names the first required field that is missing."""
+    """ApiError 400 that names the first field that is required and missing, or none of its choices."""
     for field in manifest.auth.fields:
+        if field.choices and credentials.get(field.name, field.choices[0]) not in field.choices:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is one of: {', '.join(field.choices)}.")
         if field.is_required and not credentials.get(field.name):
             raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is required: {field.help}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import sqlite3
@@ -238,6 +239,28 @@ def test_unknown_service_and_missing_option_are_named(run: Run, app_id: str) -> 
         assert answer.status == 2
         assert said in answer.err
     assert "--root" in run("account", "add", "local", "--app", app_id).err
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_is_asked_for_what_is_missing(run: Run, app_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{ROOT}\n"))
+    answer = run("account", "add", "local", "--app", app_id)
+    assert answer.status == 0
+    assert "status: connected" in answer.out
+    assert "The name of a folder that the operator lists" in answer.err
+
+
+def test_nothing_is_saved_when_the_connection_fails(run: Run, app_id: str) -> None:
+    answer = run("account", "add", "local", "--app", app_id, "--root", "elsewhere")
+    assert answer.status == 1
+    assert "was not connected, nothing was saved" in answer.err
+    assert run("account", "list", "--json").json == []
 
 
 def test_keys_are_made_once_and_rotated(run: Run, tmp_path: Path) -> None:
