@@ -114,7 +114,7 @@ async def test_cursor_is_refused_when_it_is_another_folders_or_altered(connector
         await connector.search("a", cursor=cursor)
 
 
-@pytest.mark.parametrize("limit_name", ["SEARCH_ENTRIES_MAX", "SEARCH_SECONDS_MAX"])
+@pytest.mark.parametrize("limit_name", ["WALK_ENTRIES_MAX", "WALK_SECONDS_MAX"])
 async def test_search_is_partial_and_goes_on_when_its_limit_is_reached(
     connector: Connector, root: Path, monkeypatch: pytest.MonkeyPatch, limit_name: str
 ) -> None:
@@ -122,7 +122,7 @@ async def test_search_is_partial_and_goes_on_when_its_limit_is_reached(
         (root / name).mkdir()
         for number in range(3):
             (root / name / f"needle {number}").write_bytes(b"")
-    monkeypatch.setattr(listing, limit_name, {"SEARCH_ENTRIES_MAX": 2, "SEARCH_SECONDS_MAX": -1.0}[limit_name])
+    monkeypatch.setattr(listing, limit_name, {"WALK_ENTRIES_MAX": 2, "WALK_SECONDS_MAX": -1.0}[limit_name])
     found: list[str] = []
     page = await connector.search("needle")
     pages_count = 1
