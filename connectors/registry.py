@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.core.service import Options, Registry
 from connectors.local import service as local
+from connectors.s3 import service as s3
 from connectors.webdav import service as webdav
 
 
@@ -12,6 +13,8 @@ def build_registry(options: Options) -> Registry:
     return Registry(
         [
             local.build_service(options),
+            s3.build_service(options),
+            s3.build_compatible_service(options),
             webdav.build_service(options),
         ]
     )
