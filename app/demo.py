@@ -54,7 +54,7 @@ class Demo(Struct, frozen=True):
 
 
 def allow_this_machine(settings: Settings) -> Settings:
-    """Lets accounts lead to servers on this machine, unless the operator said what is allowed: for trying things out."""
+    """Lets accounts lead to servers on this machine, unless the operator said what is allowed; for trying out."""
     if settings.allowed_networks:
         return settings
     return settings.model_copy(update={"allowed_networks": list(THIS_MACHINE)})
