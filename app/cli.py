@@ -23,6 +23,7 @@ from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
 from app.applications import service as applications
 from app.applications.schemas import ApplicationCreate
+from app.backups.archive import BackupError
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
 from app.core.logging import set_up_logging
@@ -31,6 +32,7 @@ from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.demo import describe_demo, prepare_demo
 from app.main import build_app
+from app.operator_cli import operator_cli
 from app.server import StartError, build_server, only_server, open_socket
 from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
@@ -57,6 +59,7 @@ cli.add_typer(key_cli, name="key")
 cli.add_typer(account_cli, name="account")
 account_cli.add_typer(account_add_cli, name="add")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(operator_cli)
 
 
 def main() -> None:
@@ -72,7 +75,7 @@ def main() -> None:
             what = "setting " if error.title == Settings.__name__ else ""
             print(f"kloudless: {what}{'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
         sys.exit(1)
-    except (StartError, KeysError, ValueError, OSError) as error:
+    except (StartError, KeysError, BackupError, ValueError, OSError) as error:
         print(f"kloudless: {error}", file=sys.stderr)
         sys.exit(1)
     except ApiError as error:

@@ -21,7 +21,27 @@ def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             # A migration that waits for a lock holds up everybody behind it: better to fail and be repeated.
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"))
+        given = read_given_ids(connection)
         context.run_migrations()
+        for table, last_id in given.items():
+            keep_given_id(connection, table, last_id)
+
+
+def read_given_ids(connection: Connection) -> dict[str, int]:
+    """The highest number ever given in each table; empty on PostgreSQL, whose sequences survive by themselves."""
+    if connection.dialect.name != "sqlite":
+        return {}
+    if connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")) is None:
+        return {}
+    return {row.name: row.seq for row in connection.execute(text("SELECT name, seq FROM sqlite_sequence"))}
+
+
+def keep_given_id(connection: Connection, table: str, last_id: int) -> None:
+    """Never gives a number again: a table that was built anew only remembers the highest that it still holds."""
+    connection.execute(
+        text("UPDATE sqlite_sequence SET seq = max(seq, :last_id) WHERE name = :table"),
+        {"last_id": last_id, "table": table},
+    )
 
 
 async def run_on_database() -> None:
@@ -44,4 +64,8 @@ async def run_on_database() -> None:
     await engine.dispose()
 
 
-asyncio.run(run_on_database())
+given_connection = context.config.attributes.get("connection")
+if given_connection is None:
+    asyncio.run(run_on_database())
+else:
+    run(given_connection)
