@@ -65,10 +65,11 @@ cli.add_typer(operator_cli)
 def main() -> None:
     """Runs the command line; what an operator can mend is one plain line and exit code 1."""
     try:
-        settings = Settings()
-        set_up_logging(level=settings.log_level, log_format=settings.log_format)
-        for service in build_registry_from(settings):
-            account_add_cli.command(service.manifest.service)(build_add_command(service, run=_run, show=_show_one))
+        if sys.argv[1:2] != ["doctor"]:  # which says by itself what is wrong with the settings
+            settings = Settings()
+            set_up_logging(level=settings.log_level, log_format=settings.log_format)
+            for service in build_registry_from(settings):
+                account_add_cli.command(service.manifest.service)(build_add_command(service, run=_run, show=_show_one))
         cli()
     except ValidationError as error:
         for detail in error.errors():

@@ -1,10 +1,11 @@
-"""The commands for whoever keeps a server running: backup, restore."""
+"""The commands for whoever keeps a server running: doctor, health, backup, restore."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,57 @@ from app.backups.archive import BackupError, Manifest, opening, verify
 from app.backups.dumping import Progress, back_up
 from app.backups.restoring import list_missing_keys, restore
 from app.core.clock import now
+from app.core.logging import set_up_logging
 from app.core.settings import Settings
 from app.core.state import find_keys
+from app.doctor.examining import examine
+from app.doctor.finding import Finding
+from app.health import ask
+
+COLORS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 
 operator_cli = typer.Typer()
+
+
+@operator_cli.command("doctor")
+def look_at_everything(as_json: Json = False) -> None:
+    """Look whether all is well with settings, database, keys, machine and network, and say what to do if not."""
+    set_up_logging(level="error", log_format="text")
+
+    async def operation() -> list[Finding]:
+        findings = []
+        async for finding in examine():
+            findings.append(finding)
+            if not as_json:
+                _tell(finding)
+        return findings
+
+    findings = asyncio.run(operation())
+    counts = Counter(finding.status for finding in findings)
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(findings), indent=2, ensure_ascii=False))
+    else:
+        print(f"\n{counts['failed']} failed, {counts['warning']} warnings, {counts['ok']} ok.")
+    if counts["failed"]:
+        raise typer.Exit(1)
+
+
+def _tell(finding: Finding) -> None:
+    status = typer.style(f"{finding.status:8}", fg=COLORS[finding.status])
+    typer.echo(f"{status} {finding.name:15} {finding.text}")
+    if finding.advice:
+        typer.echo(f"{'':24} {finding.advice}")
+
+
+@operator_cli.command("health")
+def ask_server(
+    is_ready: Annotated[bool, typer.Option("--ready", help="Ask whether it can serve, the database included.")] = False,
+) -> None:
+    """Ask the server of these settings whether it answers; exit code 0 if so. Cheaper: python -m app.health"""
+    settings = Settings()
+    answer = ask(settings.host, settings.port, is_ready=is_ready)
+    print(answer.text)
+    raise typer.Exit(0 if answer.is_well else 1)
 
 
 @operator_cli.command("backup")

@@ -17,12 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.backups.archive import FORMAT, ArchiveWriter, BackupError, Manifest, TableManifest, creating
 from app.backups.tables import create_engine, encode, read_last_id, read_revision_within, read_tables
 from app.core.clock import now
-from app.core.keys import KeyRing, get_key_id
+from app.core.keys import SEALED_PREFIX, KeyRing, get_key_id
 from app.core.migrating import has_revision, list_tables
 from app.core.settings import Settings
 
 BATCH_COUNT = 500
-SEALED_PREFIX = "sealed_"
 
 Progress = Callable[[str, int], None]
 """Is told a table and how many of its rows are done."""

@@ -17,6 +17,8 @@ NONCE_BYTES = 12
 ID_KEY_BYTES = 64  # AES-SIV with two 256-bit halves
 SEALING_KEY_BYTES = 32
 SEAL_VERSION = "1"
+SEALED_PREFIX = "sealed_"
+"""How the names of all columns begin that hold sealed secrets."""
 CHECK_LABEL = b"kloudless: which id key is this"
 CHECK_BYTES = 8
 

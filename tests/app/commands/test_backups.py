@@ -42,6 +42,7 @@ def test_backup_in_a_folder_is_named_after_its_time_and_tells_that_it_has_no_key
     assert str(tmp_path / "data" / "keys.json") in answer.err
     content = path.read_bytes()
     assert ring.keys.id_key.encode() not in content
+    path.unlink()
     assert run("backup", str(folder)).out.splitlines()[-1] == f"needs sealing keys: {ring.key_ids[0]}"
 
 

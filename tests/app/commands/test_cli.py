@@ -58,6 +58,8 @@ def test_help_explains_every_command_and_option(run: Run) -> None:
         "account check",
         "account remove",
         "backup",
+        "doctor",
+        "health",
         "keys create",
         "keys rotate",
         "restore",
