@@ -298,9 +298,14 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
 
 
 @keys_cli.command("create")
-def create_keys() -> None:
+def create_keys(
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed if there is one already.")] = False,
+) -> None:
     """Make the key file of a new installation. All its servers need the same file; an existing one is kept."""
     path = Settings().keys_path
+    if path.exists() and if_missing:
+        print(f"Kept {path}.")
+        return
     if path.exists():
         raise StartError(f"{path} exists; it is kept. To replace the sealing key: kloudless keys rotate")
     KeyRing.from_file(path, create=True)

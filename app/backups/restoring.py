@@ -150,7 +150,8 @@ def _not_empty() -> BackupError:
 def _swap(new: Path, target: Path) -> Path | None:
     """Puts `new` in the place of `target`, which is kept beside it."""
     owner = (target if target.exists() else target.parent).stat()
-    os.chown(new, owner.st_uid, owner.st_gid)  # the server's, also when root restores
+    if owner.st_uid != new.stat().st_uid:
+        os.chown(new, owner.st_uid, owner.st_gid)  # the server's, also when root restores
     if not target.exists():
         new.rename(target)
         return None

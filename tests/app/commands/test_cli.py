@@ -209,6 +209,8 @@ def test_keys_are_made_once_and_rotated(run: Run, tmp_path: Path) -> None:
     made = KeyRing.from_file(path).keys
     refused = run("keys", "create")
     assert (refused.status, "exists; it is kept" in refused.err) == (1, True)
+    assert run("keys", "create", "--if-missing").out == f"Kept {path}.\n"
+    assert KeyRing.from_file(path).keys == made
     app = run(
         "app", "create", "--name", "A", "--developer", str(run("developer", "create", "--json").json["id"]), "--json"
     )
