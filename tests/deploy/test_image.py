@@ -22,8 +22,8 @@ import pytest
 from tests.architecture.tree import ROOT
 from tests.deploy import dockerfile
 from tests.deploy.dockerfile import Stage
-from tests.servers.api import find_free_port
 from tests.servers.missing import skip_without
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database, is_reachable_by_others
 from tests.servers.process import wait_until_ready
 

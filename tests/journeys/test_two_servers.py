@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.servers.api import find_free_port
-from tests.servers.missing import skip_without
-from tests.servers.nginx import NginxMissingError, find_nginx, running_nginx
+from tests.servers.missing import skipping_when_missing
+from tests.servers.nginx import find_nginx, running_nginx
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
 from tests.servers.process import COMMAND, Server, running_server
 
@@ -55,10 +55,8 @@ class Pair:
 
 @pytest.fixture
 def pair(postgres_url: str, tmp_path: Path) -> Iterator[Pair]:
-    try:
+    with skipping_when_missing():
         find_nginx()
-    except NginxMissingError as error:
-        skip_without("nginx", str(error))
     name, port = f"j{secrets.token_hex(6)}", find_free_port()
     roots = {"photos": {"folder": str(tmp_path / "photos"), "applications": ["*"]}}
     variables = {

@@ -30,7 +30,8 @@ from app.doctor.finding import Check, Finding, run_aside, well
 from app.doctor.machine import GIB, judge_room
 from app.server import open_socket
 from tests.app.commands.conftest import ROOT, Run
-from tests.servers.api import build_settings, find_free_port, running_api
+from tests.servers.api import build_settings, running_api
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
 
 PASSWORD = "s3cret-password"
