@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from tests.architecture.tree import ROOT
+from tests.architecture.tree import list_files as list_files_of_ours
 from tests.deploy import dockerfile
 from tests.deploy.dockerfile import Stage
 from tests.servers.missing import skip_without
@@ -28,6 +29,8 @@ from tests.servers.postgres import create_database, drop_database, is_reachable_
 from tests.servers.process import wait_until_ready
 
 PYTHONS = (Path(sys.base_prefix) / "bin" / "python3", Path("/usr/bin/python3"), Path("/usr/local/bin/python3"))
+UNREAD = (".md", ".mako")
+"""Of files that only people and tools read."""
 BUILD_SECONDS_MAX = 400.0
 CALL_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
@@ -192,6 +195,18 @@ def test_nothing_that_builds_is_left_in_the_environment(image: Image) -> None:
     code = "import importlib.util as u; print([u.find_spec(name) for name in ('pip', 'setuptools', 'wheel')])"
     found = image.run("python", "-c", code)
     assert found.stdout == "[None, None, None]\n"
+
+
+@pytest.mark.timeout(600)
+def test_every_file_that_our_code_reads_is_in_the_environment(image: Image) -> None:
+    (packages,) = (image.root / "opt" / "kloudless").glob("lib/python*/site-packages")
+    needed = [
+        path.relative_to(ROOT)
+        for folder in ("app", "connectors", "migrations")
+        for path in list_files_of_ours()
+        if path.is_relative_to(ROOT / folder) and path.suffix not in UNREAD
+    ]
+    assert [str(path) for path in needed if not (packages / path).is_file()] == []
 
 
 @pytest.mark.timeout(600)
