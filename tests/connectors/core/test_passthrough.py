@@ -25,6 +25,8 @@ from tests.servers.scripted import Reply, ScriptedServer, Seen
 class Account:
     """One account at a scripted server."""
 
+    place = ""
+
     def __init__(self, server: ScriptedServer) -> None:
         self._base = httpx.URL(server.url)
         guarded = GuardedTransport(AddressGuard(["127.0.0.0/8"]), TransportSettings())
@@ -45,7 +47,7 @@ class Account:
         source: ByteSource | None = None,
     ) -> AsyncIterator[RawReply]:
         call = RawCall(method, uri, headers or {}, source)
-        async with pass_through(self._send, call, base=self._base, hosts=[self._base.netloc.decode()]) as reply:
+        async with pass_through(self._send, call, base=self._base.join(self.place)) as reply:
             yield reply
 
 
@@ -138,6 +140,24 @@ async def test_path_that_looks_like_a_host_stays_a_path(server: ScriptedServer, 
     async with account.call("GET", "//example.com/a"):
         pass
     assert last(server).target == "//example.com/a"
+
+
+@pytest.mark.parametrize("uri", ["/bucket", "/bucket/", "/bucket?acl", "/bucket/a/b"])
+async def test_account_stays_in_its_own_place(server: ScriptedServer, account: Account, uri: str) -> None:
+    account.place = "/bucket/"
+    async with account.call("GET", uri):
+        pass
+    assert last(server).target == uri
+
+
+@pytest.mark.parametrize("uri", ["/", "/bucket2/a", "/a/bucket/", "/Bucket/a", "/%62ucket/a"])
+async def test_place_beside_the_accounts_own_is_refused(server: ScriptedServer, account: Account, uri: str) -> None:
+    account.place = "/bucket/"
+    with pytest.raises(ConnectorError) as caught:
+        async with account.call("GET", uri):
+            pass
+    assert caught.value.kind is ErrorKind.ADDRESS_REFUSED
+    assert server.seen == []
 
 
 @pytest.mark.parametrize("uri", ["/a/../b", "/a/%2e%2e/b", "/a\\b"])
