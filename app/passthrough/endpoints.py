@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import read_json_header
 from app.core.http.replies import DirectRoute, describe
 from app.storage.endpoints import ACCOUNT_ID_PARAMETER, STORAGE_ERRORS, describe_parameter
 from app.storage.opening import open_storage, read_body_source
-from connectors.core.connector import Connector
-from connectors.core.raw import RawCall
+from connectors.core.raw import RawCall, RawReply
 
 URI_HEADER = "X-Kloudless-Raw-URI"
 METHOD_HEADER = "X-Kloudless-Raw-Method"
@@ -61,23 +61,33 @@ async def pass_on(request: Request) -> Response:
     if has_body:
         source = read_body_source(request, size_bytes_max=storage.state.settings.upload_bytes_max)
     call = RawCall(request.headers.get(METHOD_HEADER, "GET").upper(), uri, headers, source)
-    return _RawReply(storage.connector, call)
+    stack = AsyncExitStack()
+    # The body is read here: while a reply is sent, the watch for a client that leaves takes what still comes.
+    reply = await stack.enter_async_context(storage.connector.call_raw(call))
+    return _RawReply(reply, stack, is_without_body=call.method == "HEAD")
 
 
 class _RawReply(StreamingResponse):
     """Streams the storage's reply; it never runs as a page of the API's origin."""
 
-    def __init__(self, connector: Connector, call: RawCall) -> None:
+    def __init__(self, reply: RawReply, stack: AsyncExitStack, *, is_without_body: bool) -> None:
         super().__init__(content=())
-        self._connector = connector
-        self._call = call
+        self._reply = reply
+        self._stack = stack
+        self._is_without_body = is_without_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._stack:
+            await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
-        async with self._connector.call_raw(self._call) as reply:
-            headers = {**reply.headers, "content-security-policy": "sandbox", "cache-control": "no-store"}
-            raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": reply.status, "headers": raw_headers})
-            async for chunk in reply.chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await asyncio.sleep(0)  # once the client has left, sending waits for nothing
+        headers = {**self._reply.headers, "content-security-policy": "sandbox", "cache-control": "no-store"}
+        if self._is_without_body:
+            headers["content-length"] = "0"  # the storage's tells of a body that HEAD does not bring
+        raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": self._reply.status, "headers": raw_headers})
+        async for chunk in self._reply.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(0)  # once the client has left, sending waits for nothing
+        await self._stack.aclose()  # before the last message: with it this task is cancelled
         await send({"type": "http.response.body", "body": b""})
