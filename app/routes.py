@@ -11,6 +11,7 @@ from app.links import endpoints as links
 from app.links import public_endpoints as public_links
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
+from app.search import endpoints as search
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
@@ -24,6 +25,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     storage.direct,
     files.router,
     files.direct,
+    search.direct,
+    search.router,
     uploads.router,
     uploads.direct,
     links.router,

@@ -90,8 +90,19 @@ class FolderReply(Struct, kw_only=True, gc=False, tag_field="type", tag="folder"
     raw: RawReply | UnsetType = UNSET
 
 
+Partial = Annotated[
+    bool,
+    Meta(
+        description="The server stopped looking before it had seen enough: few objects, or none, do not mean the end. "
+        "`next_page`, if there is one, goes on."
+    ),
+]
+
+
 class ContentsPage(ObjectList[FileReply | FolderReply], kw_only=True, gc=False):
     """A page of a folder's files and folders."""
+
+    partial: Partial
 
 
 class QuotaReply(Struct, kw_only=True):

@@ -21,8 +21,8 @@ from app.storage.endpoints import (
 )
 from app.storage.file_endpoints import BYTES, FILE_ID_PARAMETER, FileRef
 from app.storage.opening import Storage, open_storage, read_ref
+from app.storage.paging import FIRST_PAGE
 from app.storage.schemas import FileReply, PersonReply
-from app.storage.service import FIRST_PAGE
 from app.versions import service
 from app.versions.schemas import VersionPage, VersionReply
 from connectors.core.resources import Ref, Version

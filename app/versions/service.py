@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.errors import ApiError, ErrorCode
 from app.storage.opening import Storage
-from app.storage.service import EMPTY_PAGES_MAX, FIRST_PAGE
+from app.storage.paging import EMPTY_PAGES_MAX, read_cursor, write_cursor
 from connectors.core.resources import RawId, Version, VersionId
 
 PAGES_SEARCHED_MAX = 10
@@ -17,18 +17,13 @@ async def list_versions(
     the end.
     """
     scope = f"versions:{file}"
-    cursor: str | None = None
-    if page not in {None, "", FIRST_PAGE}:
-        cursor = storage.state.ids.decode_page(storage.row.id, scope, page or "")
-        if cursor is None:
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, "page must be the next_page of an earlier reply of this file.")
+    cursor = read_cursor(storage, scope, page)
     for _ in range(EMPTY_PAGES_MAX):
         result = await storage.connector.list_versions(file, cursor=cursor, limit=limit)
         cursor = result.next_cursor
         if result.versions or cursor is None:
             break
-    token = None if cursor is None else storage.state.ids.encode_page(storage.row.id, scope, cursor)
-    return result.versions, token
+    return result.versions, write_cursor(storage, scope, cursor)
 
 
 def decode_version(storage: Storage, file: RawId, public_id: str) -> VersionId:

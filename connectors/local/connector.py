@@ -12,6 +12,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.call import Intent, Repeat, SendWork, Work
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.media_types import read_media_type
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -30,9 +31,9 @@ from connectors.core.resources import (
 from connectors.core.uploads import choose_part_bytes
 from connectors.local import operations, uploads
 from connectors.local.downloads import OpenFile, choose_range, read_chunks
-from connectors.local.listing import Search, list_page
+from connectors.local.listing import Walk, list_page
 from connectors.local.manifest import MANIFEST
-from connectors.local.mapping import Mapper, build_etag, read_media_type, read_time
+from connectors.local.mapping import Mapper, build_etag, read_time
 from connectors.local.names import Parts, read_name, read_path, read_raw_id, show
 from connectors.local.roots import Settings, find_grant
 from connectors.local.threads import Stop, Threads
@@ -114,7 +115,7 @@ class LocalConnector(Connector):
                     chunks,
                     opened.status.st_size,
                     content_range=content_range,
-                    media_type=read_media_type(parts[-1]),
+                    media_type=read_media_type(show(parts[-1])),
                     etag=build_etag(opened.status),
                     modified_at=read_time(opened.status.st_mtime_ns),
                     name=show(parts[-1]),
@@ -213,7 +214,7 @@ class LocalConnector(Connector):
         parts = read_raw_id(folder or self.manifest.root.raw_id)
         return await self._long(
             "search",
-            lambda tree, mapper, stop: Search(tree, mapper, query, parts, cursor, limit).run(stop),
+            lambda tree, mapper, stop: Walk(tree, mapper, parts, cursor, limit, query).run(stop),
             Repeat.SAFE,
         )
 
@@ -269,6 +270,14 @@ class LocalConnector(Connector):
 
     async def abort_upload(self, session: UploadSession) -> None:
         await self._quick("abort_upload", lambda tree, _: uploads.abort(tree, session), Repeat.IDEMPOTENT)
+
+    async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        parts = read_raw_id(folder)
+        return await self._long(
+            "list_recursive",
+            lambda tree, mapper, stop: Walk(tree, mapper, parts, cursor, limit).run(stop),
+            Repeat.SAFE,
+        )
 
     def _tree(self) -> Tree:
         return Tree(find_grant(self._settings, self._application_id, self._credentials))

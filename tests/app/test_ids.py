@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.ids import ID_CHARACTERS_MAX, IdCodec
+from app.core.ids import ID_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, IdCodec
+from connectors.core.frames import CURSOR_CHARACTERS_MAX
 from connectors.core.resources import Kind, RawId, Ref, VersionId
 from tests.servers.api import Api, Caller
 
@@ -37,6 +38,16 @@ def test_page_token_names_its_place_in_its_listing_only(cursor: str, scope: str,
     assert CODEC.decode_page(account_id + 1, scope, token) is None
     assert CODEC.decode_page(account_id, scope + "x", token) is None
     assert CODEC.decode(account_id, token) is None
+
+
+def test_page_token_may_be_longer_than_an_id() -> None:
+    cursor = "x" * (PAGE_CHARACTERS_MAX * 3 // 4 - 17)  # with the version and the seal
+    longest, longer = CODEC.encode_page(1, "contents", cursor), CODEC.encode_page(1, "contents", cursor + "x")
+    assert len(longest) == PAGE_CHARACTERS_MAX < len(longer)
+    assert CODEC.decode_page(1, "contents", longest) == cursor
+    assert CODEC.decode_page(1, "contents", longer) is None
+    assert len(CODEC.encode_page(1, "recursive", "x" * CURSOR_CHARACTERS_MAX)) < PAGE_CHARACTERS_MAX
+    assert CODEC.decode(1, CODEC.encode(1, Ref("file", RawId("x" * 8000)))) is None
 
 
 @given(file=NAMES, version=NAMES, account_id=st.integers(1, 2**53 - 1))

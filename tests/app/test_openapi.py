@@ -102,15 +102,8 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    for name in (
-        "ContentsPage",
-        "AccountPage",
-        "QuotaReply",
-        "UploadSessionReply",
-        "VersionReply",
-        "Capabilities",
-        "Limits",
-    ):
+    pages = ("ContentsPage", "SearchPage", "RecentPage", "AccountPage")
+    for name in (*pages, "QuotaReply", "UploadSessionReply", "VersionReply", "Capabilities", "Limits"):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
     assert optional == {"conflicting_resource_id"}
@@ -169,6 +162,9 @@ def live(caller: Caller, client: httpx.Client) -> None:
     one, many = f"{storage}/files/{file['id']}", f"{storage}/folders/{folder['id']}"
     for path in (one, many, f"{one}/contents", f"{many}/contents", f"{storage}/quota", f"{storage}/path?path=/a.txt"):
         client.get(path, headers=key)
+    client.get(f"{storage}/folders/root/contents?recursive=true", headers=key)
+    for path in ("search?q=a", "search", "search?q=a&lang=raw", "search?q=a&parents=x", "recent", "recent?page=9"):
+        client.get(f"{storage}/{path}", headers=key)
     client.head(f"{one}/contents", headers=key)
     client.get(f"{one}/contents", headers={**key, "Range": "bytes=0-1"})
     client.get(f"{one}/contents", headers={**key, "Range": "bytes=99-"})

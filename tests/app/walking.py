@@ -32,6 +32,7 @@ QUERY = {
     "permanent": "true",
     "part_number": "1",
     "path": "/",
+    "q": "victim",
     "validate": "false",
 }
 

@@ -94,6 +94,32 @@ def test_token_is_refused_when_it_is_wrong_or_of_another_application(caller: Cal
     assert raised.value.error_data["error_code"] == "invalid_token"
 
 
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("storage/folders/root/contents", {"recursive": True, "page_size": 2}),
+        ("storage/search", {"q": "f", "page_size": 2}),
+        ("storage/search", {"q": "f", "page_size": 1, "parents": "root"}),
+    ],
+)
+def test_iterator_meets_everything_below_once_when_it_asks_for_a_whole_tree(
+    account: kloudless.Account, folder: Resource, path: str, params: dict[str, Any]
+) -> None:
+    for name in ("f1", "f2", "f3"):
+        upload(account, name, b"x", parent=folder.data["id"])
+    found = [item.data["name"] for item in account.get(path, params=params).get_paging_iterator()]
+    assert sorted(found) == sorted(["f1", "f2", "f3", folder.data["name"]])
+
+
+def test_iterator_meets_recent_files_newest_first_when_there_are_several_pages(account: kloudless.Account) -> None:
+    files = [upload(account, f"{number}", b"x") for number in range(5)]
+    first = account.get("storage/recent", params={"page_size": 2})
+    assert (first.data["total"], first.data["next_page"]) == (5, 2)
+    assert [item.data["name"] for item in first.get_paging_iterator()] == ["4", "3", "2", "1", "0"]
+    later = account.get("storage/recent", params={"after": files[2].data["modified"]})
+    assert [item.data["name"] for item in later.get_paging_iterator()] == ["4", "3"]
+
+
 def test_iterator_meets_every_object_once_when_folder_has_several_pages(
     account: kloudless.Account, folder: Resource
 ) -> None:
@@ -330,7 +356,7 @@ def test_error_is_an_api_exception_with_its_code_when_parameters_are_wrong(
 
 def test_error_is_a_server_exception_when_operation_is_not_offered(account: kloudless.Account) -> None:
     with pytest.raises(exceptions.ServerException) as raised:
-        account.get("storage/folders/root/contents?recursive=true")
+        account.get("storage/search", params={"q": "a", "lang": "cmis"})
     assert (raised.value.status, raised.value.error_data["error_code"]) == (501, "not_implemented")
 
 

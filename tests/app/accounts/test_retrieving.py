@@ -49,6 +49,7 @@ def test_capabilities_come_unless_they_are_not_asked_for(caller: Caller, client:
     capabilities = client.get(caller.account_url).json()["properties"]["capabilities"]
     assert capabilities["can_upload_file"] == {"value": True}
     assert capabilities["multipart_uploads_supported_for_files"] == {"value": True}
+    assert capabilities["can_search_file_name"] == {"value": True}
     assert capabilities["can_list_users"] == {"value": False}
     assert "properties" not in client.get(caller.account_url, params={"retrieve_full": "False"}).json()
 

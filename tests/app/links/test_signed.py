@@ -16,7 +16,8 @@ from connectors.core.service import Registry
 from tests.app.drive import read_error
 from tests.app.links.conftest import CONTENT, PASSWORD, Links
 from tests.app.sharing import SERVICE, SharingConnector, SharingDrive, connect_sharing
-from tests.servers.api import Api, build_settings, find_free_port, running_api
+from tests.servers.api import Api, build_settings, running_api
+from tests.servers.ports import find_free_port
 
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "files.example.com"}
 
