@@ -34,6 +34,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     download_range: bool = True
     download_if_match: bool = False
     upload_size_unknown: bool = True
+    replace_atomic: bool = True  # who reads a file while it is replaced gets old or new bytes; else the read may fail
     upload_exclusive: bool = False  # on_conflict=FAIL and RENAME hold even against simultaneous writers
     upload_parts_parallel: bool = False
     finish_renames: bool = True  # an upload in parts looks for a free name when it is finished; else when it is started
