@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import signal
 import sys
@@ -19,29 +18,28 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.account_cli import AppOption, Json, build_add_command
 from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
 from app.applications import service as applications
 from app.applications.schemas import ApplicationCreate
+from app.backups.archive import BackupError
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
 from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
-from app.demo import describe_demo, prepare_demo
+from app.demo import allow_this_machine, describe_demo, prepare_demo
+from app.links import service as links
 from app.main import build_app
+from app.operator_cli import operator_cli
 from app.server import StartError, build_server, only_server, open_socket
 from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
-from connectors.core.manifest import Field
-from connectors.core.service import Service
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-AppOption = Annotated[str, typer.Option("--app", help="The application's id.")]
 
 cli = typer.Typer(
     name="kloudless",
@@ -62,22 +60,24 @@ cli.add_typer(key_cli, name="key")
 cli.add_typer(account_cli, name="account")
 account_cli.add_typer(account_add_cli, name="add")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(operator_cli)
 
 
 def main() -> None:
     """Runs the command line; what an operator can mend is one plain line and exit code 1."""
     try:
-        settings = Settings()
-        set_up_logging(level=settings.log_level, log_format=settings.log_format)
-        for service in build_registry_from(settings):
-            _add_account_command(service)
+        if sys.argv[1:2] != ["doctor"]:  # which says by itself what is wrong with the settings
+            settings = Settings()
+            set_up_logging(level=settings.log_level, log_format=settings.log_format)
+            for service in build_registry_from(settings):
+                account_add_cli.command(service.manifest.service)(build_add_command(service, run=_run, show=_show_one))
         cli()
     except ValidationError as error:
         for detail in error.errors():
             what = "setting " if error.title == Settings.__name__ else ""
             print(f"kloudless: {what}{'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
         sys.exit(1)
-    except (StartError, KeysError, ValueError, OSError) as error:
+    except (StartError, KeysError, BackupError, ValueError, OSError) as error:
         print(f"kloudless: {error}", file=sys.stderr)
         sys.exit(1)
     except ApiError as error:
@@ -145,6 +145,7 @@ def serve(
         listener = open_socket(settings)
         greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
         if demo:
+            settings = allow_this_machine(settings)
             greeting = describe_demo(settings, _run(prepare_demo))
         server = build_server(build_app(settings), settings)
         print(greeting, flush=True)
@@ -298,54 +299,15 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
     print("Removed.")
 
 
-def _add_account_command(service: Service) -> None:
-    """One `account add` command with the manifest's fields as options."""
-    manifest = service.manifest
-
-    def add(**given: Any) -> None:
-        app, label, as_json = given.pop("app"), given.pop("label"), given.pop("as_json")
-        credentials = {name: value for name, value in given.items() if value}
-
-        async def operation(state: State) -> dict[str, Any]:
-            if await applications.find_application(state, app) is None:
-                raise StartError(f"There is no application {app!r}; see: kloudless app list")
-            row, is_new = await accounts.connect_account(
-                state, application_id=app, service=manifest.service, credentials=credentials, label=label
-            )
-            token, _ = await accounts.create_token(state, row=row)
-            status = "connected" if is_new else "connected again"
-            return {"id": row.id, "account": row.label, "status": status, "bearer_token": token}
-
-        _show_one(_run(operation), as_json=as_json)
-
-    label_option = Annotated[str | None, typer.Option("--label", help="Name to show; the storage's own if left out.")]
-    kind = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter("app", kind, annotation=AppOption),
-        *(_build_parameter(field) for field in manifest.auth.fields),
-        inspect.Parameter("label", kind, annotation=label_option, default=None),
-        inspect.Parameter("as_json", kind, annotation=Json, default=False),
-    ]
-    add.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions may carry one
-    add.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    add.__doc__ = f"Connect an account of {manifest.title}; it is tried before it is saved."
-    account_add_cli.command(manifest.service)(add)
-
-
-def _build_parameter(field: Field) -> inspect.Parameter:
-    flag = "--" + field.name.replace("_", "-")
-    text = field.help + (f" Example: {field.example}" if field.example else "")
-    variable = f"KLOUDLESS_ADD_{field.name.upper()}"
-    option = typer.Option(flag, help=text, envvar=variable if field.is_secret else None, prompt=False)
-    annotation = Annotated[str, option] if field.is_required else Annotated[str | None, option]
-    default = inspect.Parameter.empty if field.is_required else None
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-
-
 @keys_cli.command("create")
-def create_keys() -> None:
+def create_keys(
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed if there is one already.")] = False,
+) -> None:
     """Make the key file of a new installation. All its servers need the same file; an existing one is kept."""
     path = Settings().keys_path
+    if path.exists() and if_missing:
+        print(f"Kept {path}.")
+        return
     if path.exists():
         raise StartError(f"{path} exists; it is kept. To replace the sealing key: kloudless keys rotate")
     KeyRing.from_file(path, create=True)
@@ -366,6 +328,7 @@ def rotate_keys(
         resealed_count = await applications.reseal_keys(rotated)
         resealed_count += await accounts.reseal_credentials(rotated)
         resealed_count += await uploads.reseal_states(rotated)
+        resealed_count += await links.reseal_tokens(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys
         if state.settings.keys is not None:
             print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     shutdown_seconds_max: float = Field(
         4.0, gt=0, le=60, description="How long running requests may go on after SIGTERM."
     )
+    links_redirect: bool = Field(
+        default=True,
+        description="Whether public links send browsers on to the storage's own short-lived addresses, where it has "
+        "them; otherwise all bytes come through this server.",
+    )
     upload_session_hours_max: float = Field(
         168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
     )
@@ -112,6 +117,16 @@ class Settings(BaseSettings):
         for network in networks:
             ip_network(network)
         return networks
+
+    @classmethod
+    def list_variables(cls) -> dict[str, str]:
+        """The environment variable that fills each setting, and the setting's name."""
+        variables = {}
+        for name, field in cls.model_fields.items():
+            aliases = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+            shown = next((alias for alias in aliases if isinstance(alias, str) and alias.isupper()), None)
+            variables[shown or f"{cls.model_config.get('env_prefix', '')}{name}".upper()] = name
+        return variables
 
     @property
     def origins(self) -> frozenset[str]:

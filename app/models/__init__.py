@@ -2,6 +2,7 @@
 
 from app.models.accounts import Account, BearerToken
 from app.models.applications import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
+from app.models.links import Link
 from app.models.record import Base
 from app.models.uploads import UploadPart, UploadSession
 
@@ -13,6 +14,7 @@ __all__ = [
     "BearerToken",
     "Developer",
     "DeveloperToken",
+    "Link",
     "TrustedDomain",
     "UploadPart",
     "UploadSession",

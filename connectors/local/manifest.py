@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from connectors.core.manifest import Capabilities, Field, Keys, Limits, Manifest
 
-HIDDEN_PREFIX = ".kloudless-"
-"""Names that begin so (in any case) are the connector's own: never shown, never accepted."""
-
 MANIFEST = Manifest(
     service="local",
     title="Local folders",
@@ -35,6 +32,7 @@ MANIFEST = Manifest(
         search=True,
         get_quota=True,
         start_upload=True,
+        list_recursive=True,
         copy_folder=True,
         delete_recursive=True,
         download_if_match=True,

@@ -13,7 +13,8 @@ from app.accounts.service import reseal_credentials
 from app.applications.service import reseal_keys
 from app.core.keys import KeyRing, KeysError, generate_keys
 from app.core.state import State
-from app.models import Account, ApiKey, UploadSession
+from app.links.service import reseal_tokens
+from app.models import Account, ApiKey, Link, UploadSession
 from app.uploads.service import reseal_states
 from tests.servers.api import Api, Caller
 
@@ -141,7 +142,8 @@ async def _rotate(state: State, *, forgetting: bool) -> int:
     """As another process would: with a ring of its own on the same file."""
     ring = KeyRing.from_file(state.settings.keys_path).rotated()
     other = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": ring})
-    count = sum([await reseal_keys(other), await reseal_credentials(other), await reseal_states(other)])
+    reseal = (reseal_keys, reseal_credentials, reseal_states, reseal_tokens)
+    count = sum([await reseal_all(other) for reseal_all in reseal])
     if forgetting:
         ring.pruned()
     return count
@@ -156,11 +158,14 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
         (caller.folder / "a.txt").write_text("content")
         before = client.get(f"{caller.storage_url}/folders/root/contents").json()
         upload = client.post(url, json={"name": "b.bin", "parent_id": "root"}).json()
-        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 3
+        link = client.post(f"{caller.storage_url}/links", json={"file_id": before["objects"][0]["id"]}).json()
+        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 4
         api.state.cache.clear()
         made = developer.post(f"/v1/meta/applications/{caller.application_id}/apikeys").json()["key"]
         assert client.get(f"{caller.storage_url}/folders/root/contents").json() == before
         assert client.get(before["objects"][0]["href"] + "/contents").content == b"content"
+        assert client.get(link["href"]).json() == link
+        assert client.get(f"{link['url']}/download").content == b"content"
         assert client.put(f"{url}/{upload['id']}", params={"part_number": 1}, content=b"part").status_code == 200
         assert client.post(f"{url}/{upload['id']}/complete").status_code == 201
         listed = developer.get(f"/v1/meta/applications/{caller.application_id}/apikeys").json()["objects"]
@@ -176,6 +181,7 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
                 ),
                 *(await session.scalars(select(ApiKey.sealed_key))),
                 *(await session.scalars(select(UploadSession.sealed_state))),
+                *(await session.scalars(select(Link.sealed_token))),
             ]
         return {str(text).split(".")[1] for text in sealed}
 

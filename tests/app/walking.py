@@ -11,7 +11,17 @@ from typing import Any
 import httpx
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-PUBLIC = frozenset({"GET /health", "GET /ready"})
+PUBLIC = frozenset(
+    {
+        "GET /health",
+        "GET /ready",
+        "GET /l/{token}",
+        "HEAD /l/{token}",
+        "POST /l/{token}",
+        "GET /l/{token}/download",
+        "HEAD /l/{token}/download",
+    }
+)
 """The only operations of the document that answer without credentials."""
 
 REFUSALS = frozenset({401, 403, 404})
@@ -22,6 +32,7 @@ QUERY = {
     "permanent": "true",
     "part_number": "1",
     "path": "/",
+    "q": "victim",
     "validate": "false",
 }
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.core.errors import ErrorCode
 from app.core.settings import Settings
 from connectors.core.connector import Connector
-from connectors.core.layers.simulate import SimulatingConnector
 from connectors.core.manifest import Capabilities, Limits, Manifest
+from connectors.core.operations import build_operations
 from connectors.core.service import Options
 from connectors.registry import build_registry
 from tests.architecture.tree import ROOT, list_files
@@ -58,8 +58,8 @@ class Section:
 def render_settings() -> str:
     """The table of environment variables."""
     rows = [
-        (f"`{_get_variable(name, field)}`", _describe_default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (f"`{variable}`", _describe_default(field := Settings.model_fields[name]), field.description or "")
+        for variable, name in Settings.list_variables().items()
     ]
     return _render_table(("Variable", "Default", "What it sets"), rows)
 
@@ -104,13 +104,6 @@ def list_folders(root: Path = ROOT) -> set[str]:
     return {top for top in tops if (root / top).is_dir() and not top.startswith(".")}
 
 
-def _get_variable(name: str, field: FieldInfo) -> str:
-    """The environment variable that fills a setting."""
-    if isinstance(field.validation_alias, AliasChoices):
-        return next(choice for choice in field.validation_alias.choices if isinstance(choice, str) and choice.isupper())
-    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
-
-
 def _describe_default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     if isinstance(default, SecretStr) or default is None or default in ([], {}, ""):
@@ -123,7 +116,8 @@ def _describe_capability(manifest: Manifest, name: str) -> str:
     if getattr(manifest.capabilities, name):
         return "yes"
     inner = cast("Connector", SimpleNamespace(manifest=manifest, capabilities=manifest.capabilities))
-    return "simulated" if getattr(SimulatingConnector(inner).capabilities, name) else NOTHING
+    offered = build_operations(inner, account_key="").capabilities
+    return "simulated" if getattr(offered, name) else NOTHING
 
 
 def _describe_limit(limit: object) -> str:

@@ -85,10 +85,23 @@ def read_wire_url(url: httpx.URL, pin: Pin | None) -> Url:
 
 
 def build_connect_error(host: str, reason: str) -> ConnectorError:
-    """Nothing was sent: no name, no connection, or no trust."""
-    if any(word in reason.lower() for word in ("certificate", "handshake", "ssl", "tls")):
-        reason = f"TLS: {reason}"
+    """Nothing was sent: no name, no connection, or no trust; says which, and what may help."""
+    lowered = reason.lower()
+    for words, explained in _CONNECT_REASONS:
+        if any(word in lowered for word in words):
+            return ConnectorError(ErrorKind.UNAVAILABLE, explained.format(host=host, reason=reason))
     return ConnectorError(ErrorKind.UNAVAILABLE, f"no connection to {host}: {reason}")
+
+
+_CONNECT_REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("lookup", "name or service", "no address", "name resolution"), "the host name {host} could not be looked up"),
+    (("refused", "all connection attempts"), "{host} refuses connections on this port"),
+    (("corrupt message", "wrong_version", "wrong version"), "TLS: {host} does not speak TLS on this port ({reason})"),
+    (("certificate",), "TLS: the certificate of {host} is not trusted ({reason})"),
+    (("handshake", "ssl", "tls"), "TLS: {host} could not agree on encryption ({reason})"),
+    (("unreachable", "no route"), "{host} cannot be reached from this network"),
+    (("timed out", "timeout", "elapsed"), "{host} did not accept a connection in time"),
+)
 
 
 def build_pool_error(settings: TransportSettings) -> ConnectorError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import ssl
 
@@ -210,6 +211,46 @@ class TestNothingOfItsOwn:
         response = await build()(httpx.Request(method, origin.url("/")))
         await response.aread()
         assert (response.status_code, origin.requests[0].method) == (200, method)
+
+
+class TestConnecting:
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            ("http://no-such-host.invalid/", "the host name no-such-host.invalid could not be looked up"),
+            ("http://127.0.0.1:1/", "127.0.0.1 refuses connections on this port"),
+        ],
+        ids=["name", "refused"],
+    )
+    async def test_reason_is_said_in_plain_words_when_nothing_could_be_sent(
+        self, build: BuildTransport, url: str, said: str
+    ) -> None:
+        with pytest.raises(ConnectorError) as caught:
+            await build()(httpx.Request("GET", url))
+        assert caught.value.kind is ErrorKind.UNAVAILABLE
+        assert not caught.value.maybe_applied
+        assert said in caught.value.message
+
+    async def test_reason_is_said_when_the_port_speaks_no_tls(self, build: BuildTransport) -> None:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(ConnectorError) as caught:
+                await build()(httpx.Request("GET", f"https://127.0.0.1:{port}/"))
+        assert "does not speak TLS on this port" in caught.value.message
+
+    async def test_reason_is_said_when_the_certificate_is_of_another_host(self, build: BuildTransport) -> None:
+        authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("other.example").configure_cert(context)
+        async with Origin(tls=context) as origin:
+            with pytest.raises(ConnectorError) as caught:
+                await build(ca_pem=authority.cert_pem.bytes())(httpx.Request("GET", origin.url("/")))
+        assert "is not trusted" in caught.value.message
+        assert "not valid for" in caught.value.message
 
 
 class TestTls:
