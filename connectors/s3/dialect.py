@@ -25,6 +25,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     deletes_batches: bool = False  # a thousand keys in one call
     keeps_markers: bool = False  # an empty object whose key ends in "/" is kept as such
     has_directories: bool = False  # a folder stays when its last key is gone, like a directory
+    walks_directories: bool = False  # listings go through directories instead of following the order of the keys
     keeps_empty_segments: bool = False  # "a//b" is another key than "a/b"
     is_plus_space: bool = True  # how listings encode a space
     tags: bool = False

@@ -111,6 +111,7 @@ class _Prober:
                 self._try_names,
                 self._try_markers,
                 self._try_directories,
+                self._try_order,
                 self._try_empty_segments,
                 self._try_copies,
                 self._try_reads,
@@ -191,6 +192,13 @@ class _Prober:
         listing = await self._api.list_objects(self._folder, limit=100, has_delimiter=True)
         if folder.key in listing.prefixes:
             self._facts["has_directories"] = await self._storage.find_head(folder) is not None
+
+    async def _try_order(self) -> None:
+        folder = self._folder.folder("order")
+        await self._api.put_object(folder.file("a.b"), BYTES, {})
+        await self._api.put_object(folder.folder("a").file("b"), BYTES, {})
+        listing = await self._api.list_objects(folder, limit=1)
+        self._facts["walks_directories"] = [entry.key for entry in listing.entries] == [f"{folder.key}a/b"]
 
     async def _try_empty_segments(self) -> None:
         place = self._folder.folder("segment").folder("").file("a")
