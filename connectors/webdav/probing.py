@@ -49,7 +49,8 @@ class Prober:
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
                 await self._learn("has_quota", self._has_quota)
-                if await self._can_write():
+                await self._learn("can_write", self._can_write)
+                if self._learned.get("can_write"):
                     await self._try_all()
                 else:
                     await self._learn("gives_ranges", self._gives_ranges_of_any_file)
