@@ -53,9 +53,15 @@ async def server(fake: Fake) -> AsyncIterator[ScriptedServer]:
 def open_fake(server: ScriptedServer, runtime: Runtime, registry: Registry) -> Open:
     """Opens the account of nobody on the fake, which was found to be like Apache unless something else is said."""
 
-    def open_it(traits: Traits | None = APACHE, *, in_registry: Registry = registry, **more: Any) -> Connector:
+    def open_it(
+        traits: Traits | None = APACHE,
+        *,
+        in_registry: Registry = registry,
+        credentials: dict[str, str] | None = None,
+        **more: Any,
+    ) -> Connector:
         learned = {} if traits is None else msgspec.to_builtins(traits)
-        credentials = {"url": server.url + BASE}
+        credentials = credentials or {"url": server.url + BASE}
         return open_account(credentials, runtime, learned=learned, registry=in_registry, **more)
 
     return open_it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -17,7 +17,8 @@ MODIFIED = "Wed, 25 Nov 2026 17:45:15 GMT"
 class Fake:
     """Answers requests as a scripted server's function; paths are below BASE, without slashes at their ends.
 
-    `answers` come first: by method, a reply for the next request of that method, or None to answer as usual.
+    `answers` come first: by method, for the next request of that method a reply, or a function of it, or None to answer
+    as usual.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Fake:
     is_writable: bool = True
     modified: dict[str, str] = field(default_factory=dict)
     date: str = "Wed, 25 Nov 2026 18:00:00 GMT"
-    answers: dict[str, list[Reply | Cut | None]] = field(default_factory=dict)
+    answers: dict[str, list[Reply | Cut | Callable[[Seen], Reply | Cut | None] | None]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     writes_count: int = 0
 
@@ -39,7 +40,7 @@ class Fake:
         self.seen.append(seen)
         waiting = self.answers.get(seen.method)
         answer = waiting.pop(0) if waiting else None
-        return answer or self._answer(seen)
+        return (answer(seen) if callable(answer) else answer) or self._answer(seen)
 
     def count(self, method: str) -> int:
         """How many requests of a method came."""
