@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from lxml import etree
 
@@ -35,9 +36,10 @@ class Member:
 
     @property
     def failure(self) -> int | None:
-        """The first bad status that is told."""
-        statuses = [status for status in (self.status, *self.refused.values()) if status is not None]
-        return next((status for status in statuses if status not in _OK), None)
+        """The first bad status that is told; 424, that something else failed, only where nothing else is told."""
+        statuses = [self.status, *self.refused.values()]
+        bad = [status for status in statuses if status is not None and status not in _OK]
+        return next((status for status in bad if status != HTTPStatus.FAILED_DEPENDENCY), bad[0] if bad else None)
 
 
 class MultistatusReader:

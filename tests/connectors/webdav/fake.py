@@ -160,7 +160,7 @@ class Fake:
         return iter([each for each in [*sorted(self.folders), *self.files] if each.startswith(f"{path}/")])
 
     def _etag(self, path: str) -> str:
-        return f'"{path}-{len(self.files[path])}-{hash(self.files[path])}"'
+        return f'"{hash((path, self.files[path]))}"'
 
     def _read_path(self, target: str) -> str:
         return unquote(target).removeprefix(BASE.rstrip("/")).strip("/")
