@@ -15,6 +15,7 @@ from connectors.core.connector import Connector
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.manifest import Manifest
+from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
 from connectors.core.transport import TransportSettings
@@ -116,7 +117,15 @@ def declare(manifest: Manifest, *, forbidden: str = "", name_bytes_max: int | No
 
 def build_target(name: str, manifest: Manifest, store: Store) -> Target:
     """A store as the suite sees it."""
-    return Target(name=name, manifest=manifest, open=store.open, settle_seconds_max=SETTLE_SECONDS_MAX)
+    is_strict = store.shared is SHARED_SEAWEEDFS  # the others take any name, and forget who shares a right
+    return Target(
+        name=name,
+        manifest=manifest,
+        open=store.open,
+        settle_seconds_max=SETTLE_SECONDS_MAX,
+        grantee=PermissionChange(role="writer" if is_strict else "reader", type="anyone"),
+        stranger=PermissionChange(role="reader", raw_id="f" * 64) if is_strict else None,
+    )
 
 
 SEAWEEDFS = declare(
@@ -139,6 +148,8 @@ SEAWEEDFS_VERSIONS = declare(
 MOTO = declare(
     MANIFEST,
     forbidden="\n",
+    create_download_url=False,  # it does not know such signatures while it checks signatures
+    create_upload_url=False,
     list_permissions=True,
     set_permissions=True,
     list_properties=True,
