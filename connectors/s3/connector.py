@@ -12,6 +12,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -34,7 +35,7 @@ from connectors.core.resources import (
     VersionPage,
 )
 from connectors.core.uploads import upload_in_parts
-from connectors.s3 import deleting, links, listing, moving, permissions, properties, uploads, versions, writing
+from connectors.s3 import deleting, links, listing, moving, permissions, properties, uploads, versions, walking, writing
 from connectors.s3.connecting import get_identity
 from connectors.s3.copying import Source, copy_file
 from connectors.s3.dialect import Dialect, build_capabilities, build_limits
@@ -183,7 +184,7 @@ class S3Connector(Connector):
         await uploads.abort(self._storage, session)
 
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
-        return await listing.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)
+        return await walking.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         return await versions.list_versions(self._storage, file, cursor, limit)
@@ -239,6 +240,9 @@ class S3Connector(Connector):
             )
         finally:
             await close(chunks)
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        return self._storage.api.client.pass_on(call)
 
     async def _choose_move(
         self, place: Place, name: str | None, parent: RawId | None, *, is_folder: bool
