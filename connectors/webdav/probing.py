@@ -59,7 +59,7 @@ class Prober:
         finally:
             with suppress(ConnectorError, TimeoutError):
                 async with asyncio.timeout(CLEANUP_SECONDS_MAX):
-                    await self._server.delete(self._folder, is_folder=True)
+                    await self._remove(self._folder)
         return Traits(**self._learned)
 
     async def _try_all(self) -> None:
@@ -75,6 +75,7 @@ class Prober:
         await self._learn("takes_unknown_size", self._takes_unknown_size)
         await self._learn("copies_files", self._copies_files)
         await self._learn("copies_folders", self._copies_folders)
+        await self._learn("deletes_full_folders", self._deletes_full_folders)
         await self._learn("live_properties", self._find_live_properties)
         await self._learn("keeps_properties", self._keeps_properties)
         await self._learn("characters_forbidden", self._find_lost_characters)
@@ -160,6 +161,13 @@ class Prober:
         await self._copy("folder", "folder copy", is_folder=True)
         return await self._read(self._at("folder copy", "inside")) == TEXT
 
+    async def _deletes_full_folders(self) -> bool:
+        full = self._at("full folder")
+        await self._server.make_folder(full)
+        await self._put("full folder/inside", TEXT)
+        await self._server.delete(full, is_folder=True)
+        return await self._server.find(full) is None
+
     async def _find_live_properties(self) -> tuple[str, ...]:
         file = await self._put("new properties", TEXT)
         return find_live((await self._server.describe(file, is_folder=False, names=None)).properties)
@@ -187,6 +195,18 @@ class Prober:
         names = await self._list_names()
         lost = "".join(sign for name, sign in wanted.items() if name not in names)
         return lost if SIGNS[-1] not in lost else "".join(sorted({*lost, *set(_CONTROLS) - set(SIGNS)}))
+
+    async def _remove(self, folder: Parts) -> None:
+        """Removes a folder of ours with all it holds, one by one where the server does not do it at once."""
+        with suppress(ConnectorError):
+            await self._server.delete(folder, is_folder=True)
+            return
+        members = await self._server.list_members(folder)
+        for entry in (*members.entries, *members.hidden):
+            with suppress(ConnectorError):
+                inside = (*folder, entry.name)
+                await (self._remove(inside) if entry.is_folder else self._server.delete(inside, is_folder=False))
+        await self._server.delete(folder, is_folder=True)
 
     def _at(self, *names: str | bytes) -> Parts:
         return (*self._folder, *(name if isinstance(name, bytes) else name.encode() for name in names))

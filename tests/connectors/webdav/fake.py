@@ -30,6 +30,7 @@ class Fake:
     gives_etags: bool = True
     makes_parents: bool = False
     is_writable: bool = True
+    deletes_full_folders: bool = True
     modified: dict[str, str] = field(default_factory=dict)
     date: str = "Wed, 25 Nov 2026 18:00:00 GMT"
     answers: dict[str, list[Reply | Cut | Callable[[Seen], Reply | Cut | None] | None]] = field(default_factory=dict)
@@ -112,9 +113,9 @@ class Fake:
         return self._place(path, None)
 
     def _delete(self, path: str, _: Seen) -> Reply:
-        if not self._take(path):
-            return Reply(404)
-        return Reply(204)
+        if not self.deletes_full_folders and any(self._below(path)):
+            return Reply(405)
+        return Reply(204 if self._take(path) else 404)
 
     def _move(self, path: str, seen: Seen) -> Reply:
         target = self._read_path(urlsplit(seen.headers["destination"]).path)

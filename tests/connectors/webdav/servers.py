@@ -28,6 +28,7 @@ APACHE = Traits(
     refuses_missing_parent=True,
     copies_files=True,
     copies_folders=True,
+    deletes_full_folders=True,
     takes_unknown_size=True,
     gives_ranges=True,
     has_exact_etags=True,

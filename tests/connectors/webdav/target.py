@@ -23,7 +23,7 @@ from tests.connectors.webdav.servers import (
     get_credentials,
     open_account,
 )
-from tests.servers.apache import SHARED_APACHE, SHARED_APACHE_DIGEST
+from tests.servers.apache import SHARED_APACHE
 from tests.servers.rclone import SHARED_RCLONE_WEBDAV
 from tests.servers.shared import Shared
 from tests.servers.webdav import WebDavServer
@@ -76,7 +76,6 @@ build_failing_runtime = partial(build_runtime, FailingRuntime)
 
 TARGETS = (
     build_target("apache", APACHE, SHARED_APACHE),
-    build_target("apache-digest", APACHE, SHARED_APACHE_DIGEST),
     build_target("wsgidav", WSGIDAV, SHARED_WSGIDAV),
     build_target("rclone", RCLONE, SHARED_RCLONE_WEBDAV),
     build_target("apache+faults", APACHE, SHARED_APACHE, build_failing_runtime),

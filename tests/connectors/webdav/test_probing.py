@@ -62,6 +62,7 @@ async def test_good_server_is_found_out(unknown: Connector, fake: Fake) -> None:
         refuses_missing_parent=True,
         copies_files=True,
         copies_folders=True,
+        deletes_full_folders=True,
         takes_unknown_size=True,
         gives_ranges=True,
         has_exact_etags=True,
@@ -79,6 +80,7 @@ async def test_good_server_is_found_out(unknown: Connector, fake: Fake) -> None:
         ({"honours_overwrite": False}, "refuses_move_over", False),
         ({"honours_if_none_match": False}, "refuses_put_over", False),
         ({"makes_parents": True}, "refuses_missing_parent", False),
+        ({"deletes_full_folders": False}, "deletes_full_folders", False),
     ],
 )
 async def test_weakness_is_found_out(
@@ -154,6 +156,7 @@ def test_capabilities_follow_what_was_learned() -> None:
     assert not any(
         (
             cautious.copy,
+            cautious.delete_recursive,
             cautious.get_quota,
             cautious.list_properties,
             cautious.download_range,
