@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.core.service import Options, Registry
 from connectors.local import service as local
 from connectors.s3 import service as s3
+from connectors.webdav import service as webdav
 
 
 def build_registry(options: Options) -> Registry:
@@ -14,5 +15,6 @@ def build_registry(options: Options) -> Registry:
             local.build_service(options),
             s3.build_service(options),
             s3.build_compatible_service(options),
+            webdav.build_service(options),
         ]
     )
