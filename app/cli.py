@@ -29,7 +29,7 @@ from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
-from app.demo import describe_demo, prepare_demo
+from app.demo import allow_this_machine, describe_demo, prepare_demo
 from app.links import service as links
 from app.main import build_app
 from app.server import StartError, build_server, only_server, open_socket
@@ -141,6 +141,7 @@ def serve(
         listener = open_socket(settings)
         greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
         if demo:
+            settings = allow_this_machine(settings)
             greeting = describe_demo(settings, _run(prepare_demo))
         server = build_server(build_app(settings), settings)
         print(greeting, flush=True)

@@ -31,6 +31,7 @@ from app.core.state import State
 from connectors.core.service import Options
 
 APPLICATION_ID = Options().demo_application_id
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 class DemoAccount(Struct, frozen=True):
@@ -50,6 +51,13 @@ class Demo(Struct, frozen=True):
     api_key: str
     developer_token: str
     accounts: tuple[DemoAccount, ...]
+
+
+def allow_this_machine(settings: Settings) -> Settings:
+    """Lets accounts lead to servers on this machine, unless the operator said what is allowed; for trying out."""
+    if settings.allowed_networks:
+        return settings
+    return settings.model_copy(update={"allowed_networks": list(THIS_MACHINE)})
 
 
 async def prepare_demo(state: State) -> Demo:
