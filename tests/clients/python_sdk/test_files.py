@@ -1,139 +1,17 @@
-"""The official Python SDK 2.0.1, unchanged, lives its whole life on the server: once for every connector."""
+"""Files and folders of every kind of account, through the official Python SDK."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import kloudless
 import pytest
-import requests
 from kloudless import exceptions
 from kloudless.resources import Resource
 
-from tests.servers.api import ROOT, Caller
-
-CONTENT = os.urandom(700_000)
-CHUNK_BYTES = 64 * 1024
-ANSWER_SECONDS_MAX = 30
-
-
-@pytest.fixture(autouse=True)
-def _pointed_here(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kloudless.configuration, "base_url", caller.api.base_url)
-
-
-@pytest.fixture
-def account(caller: Caller) -> Iterator[kloudless.Account]:
-    with kloudless.Account(token=caller.bearer_token) as opened:
-        yield opened
-
-
-@pytest.fixture
-def application(caller: Caller) -> Iterator[kloudless.Client]:
-    with kloudless.Client(api_key=caller.api_key) as opened:
-        yield opened
-
-
-@pytest.fixture
-def developer(caller: Caller) -> Iterator[kloudless.Client]:
-    with kloudless.Client(token=caller.developer_token) as opened:
-        yield opened
-
-
-@pytest.fixture
-def folder(account: kloudless.Account) -> Resource:
-    return account.post("storage/folders", json={"name": "A folder", "parent_id": "root"})
-
-
-def upload(account: kloudless.Account, name: str, data: Any, *, parent: str = "root", **options: Any) -> Resource:
-    headers = {"X-Kloudless-Metadata": json.dumps({"name": name, "parent_id": parent})}
-    return account.post("storage/files", data=data, headers=headers, **options)
-
-
-def download(file: Resource) -> bytes:
-    return b"".join(file.get("contents").iter_content(CHUNK_BYTES))
-
-
-def list_names(account: kloudless.Account, folder_id: str = "root") -> list[str]:
-    contents = account.get(f"storage/folders/{folder_id}/contents")
-    return sorted(item.data["name"] for item in contents.get_paging_iterator())
-
-
-def test_account_is_found_when_token_is_its_own(account: kloudless.Account, caller: Caller) -> None:
-    found = account.get()
-    assert (found.data["id"], found.data["type"]) == (caller.account_id, "account")
-    assert "storage" in found.data["apis"]
-    assert found.url == f"{caller.api.base_url}/v1/accounts/{caller.account_id}"
-    found.refresh()
-    assert found.data["id"] == caller.account_id
-
-
-def test_account_opens_when_key_and_number_are_given(caller: Caller) -> None:
-    with kloudless.Account(api_key=caller.api_key, account_id=caller.account_id) as account:
-        assert account.get().data["id"] == caller.account_id
-        assert list_names(account) == []
-
-
-def test_token_is_verified_when_it_belongs_to_the_application(caller: Caller) -> None:
-    assert kloudless.verify_token(caller.application_id, caller.bearer_token)["account_id"] == caller.account_id
-    with kloudless.get_verified_account(caller.application_id, caller.bearer_token) as account:
-        assert account.get().data["id"] == caller.account_id
-
-
-def test_token_is_refused_when_it_is_wrong_or_of_another_application(caller: Caller) -> None:
-    with pytest.raises(exceptions.TokenVerificationFailed):
-        kloudless.verify_token("another", caller.bearer_token)
-    with pytest.raises(exceptions.APIException) as raised:
-        kloudless.verify_token(caller.application_id, "wrong")
-    assert raised.value.status == 400
-    assert raised.value.error_data["error_code"] == "invalid_token"
-
-
-@pytest.mark.parametrize(
-    ("path", "params"),
-    [
-        ("storage/folders/root/contents", {"recursive": True, "page_size": 2}),
-        ("storage/search", {"q": "f", "page_size": 2}),
-        ("storage/search", {"q": "f", "page_size": 1, "parents": "root"}),
-    ],
-)
-def test_iterator_meets_everything_below_once_when_it_asks_for_a_whole_tree(
-    account: kloudless.Account, folder: Resource, path: str, params: dict[str, Any]
-) -> None:
-    for name in ("f1", "f2", "f3"):
-        upload(account, name, b"x", parent=folder.data["id"])
-    found = [item.data["name"] for item in account.get(path, params=params).get_paging_iterator()]
-    assert sorted(found) == sorted(["f1", "f2", "f3", folder.data["name"]])
-
-
-def test_iterator_meets_recent_files_newest_first_when_there_are_several_pages(account: kloudless.Account) -> None:
-    files = [upload(account, f"{number}", b"x") for number in range(5)]
-    first = account.get("storage/recent", params={"page_size": 2})
-    assert (first.data["total"], first.data["next_page"]) == (5, 2)
-    assert [item.data["name"] for item in first.get_paging_iterator()] == ["4", "3", "2", "1", "0"]
-    later = account.get("storage/recent", params={"after": files[2].data["modified"]})
-    assert [item.data["name"] for item in later.get_paging_iterator()] == ["4", "3"]
-
-
-def test_iterator_meets_every_object_once_when_folder_has_several_pages(
-    account: kloudless.Account, folder: Resource
-) -> None:
-    names = [f"{number}.txt" for number in range(7)]
-    for name in names:
-        upload(account, name, b"x", parent=folder.data["id"])
-    first = folder.get("contents", params={"page_size": 3})
-    assert (len(first.objects), first.data["count"], bool(first.next_page)) == (3, 3, True)
-    assert sorted(item.data["name"] for item in first.get_paging_iterator()) == names
-    assert len(list(first.get_paging_iterator(max_resources=5))) == 5
-    last = first.get_next_page().get_next_page()
-    assert len(last.objects) == 1
-    with pytest.raises(exceptions.NoNextPage):
-        last.get_next_page()
+from tests.clients.python_sdk.sdk import CHUNK_BYTES, CONTENT, download, list_names, upload
 
 
 def test_folder_is_created_once_when_asked_twice(account: kloudless.Account, folder: Resource) -> None:
@@ -246,6 +124,7 @@ def test_file_is_gone_when_deleted(account: kloudless.Account) -> None:
     assert raised.value.error_data["id"] in str(raised.value)
 
 
+@pytest.mark.needs("start_upload")
 def test_file_is_whole_when_uploaded_in_parts(account: kloudless.Account) -> None:
     body = {"name": "parts.bin", "parent_id": "root"}
     session = account.post("storage/multipart", json=body, params={"overwrite": "true"})
@@ -259,6 +138,7 @@ def test_file_is_whole_when_uploaded_in_parts(account: kloudless.Account) -> Non
     assert hashlib.sha256(download(file)).digest() == hashlib.sha256(b"".join(parts)).digest()
 
 
+@pytest.mark.needs("start_upload")
 def test_nothing_is_left_when_upload_in_parts_is_aborted(account: kloudless.Account) -> None:
     session = account.post("storage/multipart", json={"name": "parts.bin", "parent_id": "root", "size": 3})
     session.put(data=b"abc", params={"part_number": 1})
@@ -287,122 +167,47 @@ def test_id_is_that_of_the_listing_when_raw_id_is_encoded(
     assert encoded.data["id"] == resource.data["id"]
 
 
-def test_link_lives_from_its_creation_to_its_end(account: kloudless.Account) -> None:
-    file = upload(account, "a.txt", CONTENT)
-    link = account.post("storage/links", json={"file_id": file.data["id"], "direct": True})
-    assert (link.data["type"], link.data["file_id"], link.data["active"]) == ("link", file.data["id"], True)
-    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).content == CONTENT
-    assert [found.data["id"] for found in account.get("storage/links").get_paging_iterator()] == [link.data["id"]]
-    updated = link.patch(params={"file_id": file.data["id"]}, json={"active": False})
-    assert (updated.data["id"], updated.data["active"]) == (link.data["id"], False)
-    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 403
-    link.refresh()
-    assert link.data["active"] is False
-    assert link.delete().status_code == 204
-    assert account.get("storage/links").objects == []
-    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 404
-    with pytest.raises(exceptions.NotFoundException):
-        link.get()
-
-
-def test_iterator_meets_every_link_once_when_there_are_several_pages(account: kloudless.Account) -> None:
-    file_id = upload(account, "a.txt", b"x").data["id"]
-    ids = {account.post("storage/links", json={"file_id": file_id}).data["id"] for _ in range(5)}
-    first = account.get("storage/links", params={"page_size": 2})
-    assert (len(first.objects), first.data["total"]) == (2, 5)
-    found = [link.data["id"] for link in first.get_paging_iterator()]
-    assert (len(found), set(found)) == (5, ids)
-
-
-def test_space_is_told_when_quota_is_asked_for(account: kloudless.Account) -> None:
-    quota = account.get("storage/quota").data
-    assert {"total", "used", "remaining"} <= set(quota)
-
-
-def test_error_is_an_authorization_exception_when_token_or_key_is_wrong(caller: Caller) -> None:
-    for client in (kloudless.Account(token="wrong"), kloudless.Client(api_key="wrong")):
-        with client, pytest.raises(exceptions.AuthorizationException) as raised:
-            client.get("" if isinstance(client, kloudless.Account) else "accounts")
-        assert raised.value.error_data["error_code"] == "unauthorized"
-        assert raised.value.error_data["id"] in str(raised.value)
-
-
-def test_error_is_a_not_found_exception_when_account_is_of_another_application(
-    caller: Caller, application: kloudless.Client
-) -> None:
-    other = caller.api.create_caller()
-    with pytest.raises(exceptions.NotFoundException):
-        application.get(f"accounts/{other.account_id}")
-    with pytest.raises(exceptions.NotFoundException):
-        application.get(f"accounts/{other.account_id}/storage/folders/root/contents")
-
-
 @pytest.mark.parametrize(
-    ("path", "code"),
+    ("header", "start", "end"),
     [
-        ("storage/folders/root/contents?page_size=0", "invalid_parameters"),
-        ("storage/folders/root/contents?page=nonsense", "invalid_parameters"),
-        ("storage/path", "invalid_parameters"),
+        ("bytes=0-0", 0, 1),
+        ("bytes=1000-1999", 1000, 2000),
+        ("bytes=699999-", 699_999, 700_000),
+        ("bytes=650000-9999999", 650_000, 700_000),
+        ("bytes=-10", 699_990, 700_000),
     ],
 )
-def test_error_is_an_api_exception_with_its_code_when_parameters_are_wrong(
-    account: kloudless.Account, path: str, code: str
+def test_part_of_the_bytes_comes_when_a_range_is_asked_for(
+    account: kloudless.Account, header: str, start: int, end: int
 ) -> None:
+    part = upload(account, "a.bin", CONTENT).get("contents", headers={"Range": header})
+    assert (part.status_code, part.headers["Content-Range"]) == (206, f"bytes {start}-{end - 1}/{len(CONTENT)}")
+    assert part.content == CONTENT[start:end]
+
+
+def test_error_tells_the_size_when_a_range_begins_behind_the_end(account: kloudless.Account) -> None:
+    file = upload(account, "a.bin", b"0123456789")
     with pytest.raises(exceptions.APIException) as raised:
-        account.get(path)
-    assert type(raised.value) is exceptions.APIException
-    assert (raised.value.status, raised.value.error_data["error_code"]) == (400, code)
+        file.get("contents", headers={"Range": "bytes=10-"})
+    assert (raised.value.status, raised.value.error_data["error_code"]) == (416, "range_not_satisfiable")
+    assert raised.value.response.headers["Content-Range"] == "bytes */10"
 
 
-def test_error_is_a_server_exception_when_operation_is_not_offered(account: kloudless.Account) -> None:
-    with pytest.raises(exceptions.ServerException) as raised:
-        account.get("storage/search", params={"q": "a", "lang": "cmis"})
-    assert (raised.value.status, raised.value.error_data["error_code"]) == (501, "not_implemented")
+def test_folder_is_in_the_other_one_with_all_it_holds_when_moved(account: kloudless.Account, folder: Resource) -> None:
+    moved = account.post("storage/folders", json={"name": "Moved", "parent_id": "root"})
+    upload(account, "inside.txt", CONTENT, parent=moved.data["id"])
+    moved = moved.patch(json={"parent_id": folder.data["id"]})
+    assert (list_names(account), list_names(account, folder.data["id"])) == (["A folder"], ["Moved"])
+    (inside,) = moved.get("contents").objects
+    assert download(inside) == CONTENT
 
 
-def test_iterator_meets_every_account_once_when_there_are_several_pages(
-    caller: Caller, application: kloudless.Client
-) -> None:
-    numbers = [caller.account_id]
-    for number in range(4):
-        (caller.folder / str(number)).mkdir()
-        body = {
-            "account": f"no. {number}",
-            "service": "local",
-            "token": ROOT,
-            "folder": f"{caller.folder.name}/{number}",
-        }
-        numbers.append(application.post("accounts", json=body).data["id"])
-    first = application.get("accounts", params={"page_size": 2})
-    assert [len(first.objects), first.data["total"]] == [2, 5]
-    assert sorted(item.data["id"] for item in first.get_paging_iterator()) == sorted(numbers)
-
-
-def test_account_is_changed_and_removed_when_asked_by_key(caller: Caller, application: kloudless.Client) -> None:
-    url = f"accounts/{caller.account_id}"
-    changed = application.patch(url, json={"account": "A new label", "custom_properties": {"team": "blue"}})
-    assert (changed.data["account"], changed.data["custom_properties"]) == ("A new label", {"team": "blue"})
-    assert application.delete(url).status_code == 204
-    with pytest.raises(exceptions.NotFoundException):
-        application.get(url)
-    with kloudless.Account(token=caller.bearer_token) as account, pytest.raises(exceptions.AuthorizationException):
-        account.get()
-
-
-def test_applications_and_keys_are_managed_when_meta_token_is_given(developer: kloudless.Client) -> None:
-    created = developer.post("meta/applications", json={"name": "Made by the SDK"})
-    listed = developer.get("meta/applications", params={"page_size": 1})
-    assert created.data["id"] in [item.data["id"] for item in listed.get_paging_iterator()]
-    renamed = created.patch(json={"name": "Renamed"})
-    assert renamed.data["name"] == "Renamed"
-    key = created.post("apikeys")
-    keys = created.get("apikeys")
-    assert len(keys.objects) == 2
-    with kloudless.Client(api_key=key.data["key"]) as application:
-        assert application.get("accounts").objects == []
-        assert key.delete().status_code == 204
-        with pytest.raises(exceptions.AuthorizationException):
-            application.get("accounts")
-    assert created.delete().status_code == 204
-    with pytest.raises(exceptions.NotFoundException):
-        created.get()
+def test_error_names_what_is_in_the_way_when_a_name_is_taken(account: kloudless.Account, folder: Resource) -> None:
+    file = upload(account, "a.txt", b"x")
+    other = upload(account, "b.txt", b"y")
+    for body, conflict in (({"name": "b.txt"}, other), ({"name": "A folder"}, folder)):
+        with pytest.raises(exceptions.APIException) as raised:
+            file.patch(json=body)
+        assert (raised.value.status, raised.value.error_data["error_code"]) == (409, "naming_conflict")
+        assert raised.value.error_data["conflicting_resource_id"] == conflict.data["id"]
+    assert list_names(account) == ["A folder", "a.txt", "b.txt"]
