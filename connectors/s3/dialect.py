@@ -19,6 +19,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     complete_if_absent: bool = False  # and when an upload in parts is completed
     copy_if_absent: bool = False  # and when an object is copied
     copies_parts: bool = False  # a part may be copied from another object
+    replaces_parts: bool = False  # a part may be sent again with other bytes
+    reads_if_match: bool = False  # If-Match is obeyed when an object is read; else nobody knows what comes
     copies_metadata: bool = False  # a copy takes metadata and content type along without being told them
     deletes_batches: bool = False  # a thousand keys in one call
     keeps_markers: bool = False  # an empty object whose key ends in "/" is kept as such
@@ -40,6 +42,8 @@ AWS = Dialect(
     put_if_absent=True,
     complete_if_absent=True,
     copies_parts=True,
+    replaces_parts=True,
+    reads_if_match=True,
     copies_metadata=True,
     deletes_batches=True,
     keeps_markers=True,
@@ -65,6 +69,8 @@ def build_capabilities(declared: Capabilities, dialect: Dialect) -> Capabilities
     is_exclusive = dialect.put_if_absent and dialect.complete_if_absent and dialect.can_copy_exclusively
     return msgspec.structs.replace(
         declared,
+        start_upload=dialect.replaces_parts,
+        replace_atomic=dialect.reads_if_match,
         upload_exclusive=is_exclusive,
         list_versions=dialect.versions,
         list_permissions=bool(dialect.access),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,6 +30,14 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 TYPE = f"{{{INSTANCE}}}type"
 
+ILLEGAL = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
+    rb"|&#(x0*([0-8bcef]|1[0-9a-f]|fff[ef])|0*([0-8]|1[124-9]|2[0-9]|3[01]|6553[45]));",
+    re.IGNORECASE,
+)
+"""Characters that XML cannot hold, as they are and as references."""
+
+UNKNOWN = "\ufffd".encode()
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
@@ -36,16 +45,27 @@ Element = etree._Element  # noqa: SLF001 - lxml's only name for it
 
 def parse(body: bytes) -> Element:
     """The document's root; unexpected for anything that is not one, or that declares entities."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    body = body.strip()
     try:
-        root = etree.fromstring(body.strip(), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _nonsense() from error
+        root = _parse(body)
+    except etree.XMLSyntaxError as error:
+        cleaned = ILLEGAL.sub(UNKNOWN, body)  # stores echo keys that no XML can hold
+        if cleaned == body:
+            raise _nonsense() from error
+        try:
+            root = _parse(cleaned)
+        except etree.XMLSyntaxError:
+            raise _nonsense() from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _nonsense()
     return root
+
+
+def _parse(body: bytes) -> Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    return etree.fromstring(body, parser)
 
 
 def read_failure(body: bytes) -> Failure | None:

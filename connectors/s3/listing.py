@@ -9,7 +9,7 @@ from hashlib import blake2b
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Page, Resource
 from connectors.s3.keys import Place, has_empty_segment, is_hidden
-from connectors.s3.payloads import Entry
+from connectors.s3.payloads import Entry, Listing
 from connectors.s3.storage import Storage
 
 BUCKETS_MAX = 1000  # of one call
@@ -25,11 +25,11 @@ async def list_folder(storage: Storage, folder: Place, cursor: str | None, limit
     token = _read_cursor(cursor, "list", folder)
     if folder.is_above_buckets:
         return await _list_buckets(storage, folder, token, limit)
-    listing = await storage.api.list_objects(
-        folder, limit=limit, has_delimiter=True, token=token, start_after=_find_start(storage, folder, token)
-    )
+    listing = await storage.api.list_objects(folder, limit=limit, has_delimiter=True, token=token)
     if token is None and not listing.entries and not listing.prefixes:
         await storage.check_folder(folder)
+    if token is None and listing.token is None and _is_filled_by_marker(listing, folder, limit):
+        listing = await storage.api.list_objects(folder, limit=limit, has_delimiter=True, start_after=folder.key)
     above = storage.mapper.find_above(folder)
     resources: list[Resource] = [
         storage.mapper.build_child(above, entry) for entry in listing.entries if storage.is_shown(entry, folder)
@@ -61,8 +61,7 @@ async def _walk_keys(
 
     A position is the key, or the folder's key, that was given last: all folders that it stands in were given too.
     """
-    start_after = position or _find_start(storage, folder, position)
-    listing = await storage.api.list_objects(folder, limit=limit, start_after=start_after)
+    listing = await storage.api.list_objects(folder, limit=limit, start_after=position)
     resources: list[Resource] = []
     for entry in listing.entries:
         if not entry.key.startswith(folder.key):
@@ -83,9 +82,9 @@ async def _walk_keys(
     return resources, position, not listing.entries or (listing.token is None and not is_full)
 
 
-def _find_start(storage: Storage, folder: Place, position: str | None) -> str | None:
-    """Begins behind a directory's own entry: one store takes it for the last when it is all that fits on a page."""
-    return folder.key or None if storage.dialect.has_directories and position is None else None
+def _is_filled_by_marker(listing: Listing, folder: Place, limit: int) -> bool:
+    """True when a folder's own marker is all that fits on its page: one store takes that for the end."""
+    return len(listing.entries) == limit and [entry.key for entry in listing.entries] == [folder.key]
 
 
 def _find_new_folders(top: str, before: str, key: str) -> Iterator[str]:

@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
+from connectors.core.bytesource import BytesSource
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Probe
 from connectors.s3.account import DEFAULT_REGION
-from connectors.s3.api import METADATA_PREFIX, Api
+from connectors.s3.api import METADATA_PREFIX, Api, quote_etag
 from connectors.s3.deleting import delete_folder, walk_entries
 from connectors.s3.dialect import Dialect
 from connectors.s3.documents import write_access_control
@@ -33,7 +34,9 @@ from connectors.s3.storage import Storage
 BUCKETS_TRIED_MAX = 3
 BUCKETS_ASKED_MAX = 20
 CALLS_PARALLEL_MAX = 6
-NAME_BYTES_COMMON = 255
+NAME_BYTES_TRIED = {256: KEY_BYTES_MAX, 255: 255, 240: 240}
+NAME_BYTES_LEAST = 200
+"""How long a name to try, and how long names may be where it works."""
 
 BYTES = b"a probe"
 OTHER_BYTES = b"another probe"
@@ -110,6 +113,8 @@ class _Prober:
                 self._try_directories,
                 self._try_empty_segments,
                 self._try_copies,
+                self._try_reads,
+                self._try_sending_parts_again,
                 self._try_tags_and_access,
             )
             async with Crew(CALLS_PARALLEL_MAX) as crew:
@@ -160,15 +165,18 @@ class _Prober:
         return False
 
     async def _try_long_name(self) -> None:
-        self._facts["name_bytes_max"] = NAME_BYTES_COMMON
-        place = self._folder.file("n" * (NAME_BYTES_COMMON + 1))
-        try:
-            await self._api.put_object(place, BYTES, {})
-            if await self._is_whole(place):
-                self._facts["name_bytes_max"] = KEY_BYTES_MAX
-        finally:
+        self._facts["name_bytes_max"] = NAME_BYTES_LEAST
+        for tried_bytes, bytes_max in NAME_BYTES_TRIED.items():
             with suppress(ConnectorError):
-                await delete_folder(self._storage, self._folder, is_permanent=True)
+                folder = self._folder.folder("n" * tried_bytes)
+                marker = folder if self._facts.get("keeps_markers") else folder.file("a")
+                await self._api.put_object(marker, b"", {})
+                place = self._folder.file("m" * tried_bytes)
+                await self._api.put_object(place, BYTES, {}, if_absent=self._facts["put_if_absent"])
+                if await self._is_whole(place):
+                    self._facts["name_bytes_max"] = bytes_max
+                    break
+        await delete_folder(self._storage, self._folder, is_permanent=True)
 
     async def _try_markers(self) -> None:
         marker = self._folder.folder("marker")
@@ -199,6 +207,25 @@ class _Prober:
         is_refused = await _is_refused(self._api.copy_object(self._object, copy, {}, if_absent=True))
         self._facts["copy_if_absent"] = is_refused and await self._is_whole(copy)
         await self._try_parts(copy)
+
+    async def _try_reads(self) -> None:
+        try:
+            async with self._api.get_object(self._object, {"If-Match": quote_etag("another")}):
+                pass
+        except ConnectorError as error:
+            self._facts["reads_if_match"] = error.kind is ErrorKind.PRECONDITION_FAILED
+
+    async def _try_sending_parts_again(self) -> None:
+        place, parts = self._folder.file("parts"), self._storage.parts
+        upload_id = await parts.create(place, {})
+        try:
+            for data in (OTHER_BYTES, BYTES):
+                etag = await parts.put(place, upload_id, 1, BytesSource(data))
+            await parts.complete(place, upload_id, [Receipt(1, etag or "")], if_absent=False)
+            self._facts["replaces_parts"] = await self._is_whole(place)
+        finally:
+            with suppress(ConnectorError):
+                await parts.abort(place, upload_id)
 
     async def _try_parts(self, taken: Place) -> None:
         """Copies the object into an upload to a key that is taken."""
