@@ -59,25 +59,29 @@ async def _walk_keys(
 ) -> tuple[list[Resource], str | None, bool]:
     """At most `limit` resources after a position, where they end, and whether that is the end of all.
 
-    A position is the key, or the folder's key, that was given last: all folders that it stands in were given too.
+    A position is the key, or the folder's key, that was given last: all folders that it stands in were given too. Where
+    a folder was given whose own key is a file still to come, it is the key before, a null character and the folder's.
     """
-    listing = await storage.api.list_objects(folder, limit=limit, start_after=position)
+    start, _, given = (position or "").partition("\0")
+    last = given or start or folder.key
+    listing = await storage.api.list_objects(folder, limit=limit, start_after=start or None)
     resources: list[Resource] = []
     for entry in listing.entries:
         if not entry.key.startswith(folder.key):
             continue
-        for below in _find_new_folders(folder.key, position or folder.key, entry.key):
+        for below in _find_new_folders(folder.key, last, entry.key):
             if is_hidden(below[len(folder.key) :]):
                 break
             if len(resources) == limit:
                 return resources, position, False
             resources.append(storage.mapper.build_folder(Place(folder.bucket, below)))
-            position = below
+            last = below
+            position = f"{start}\0{below}" if below == entry.key else below
         if _is_file(entry, folder):
             if len(resources) == limit:
                 return resources, position, False
             resources.append(storage.mapper.build_file(Place(folder.bucket, entry.key), entry))
-        position = entry.key
+        position = last = start = entry.key
     is_full = len(listing.entries) >= limit  # there may be more, whatever the store says
     return resources, position, not listing.entries or (listing.token is None and not is_full)
 
