@@ -62,18 +62,28 @@ class Bucket:
     keys: tuple[str, ...]
     drive: Drive
 
-    def read_all(self) -> dict[str, bytes]:
-        """What the store itself says that it holds."""
+    def list_keys(self) -> set[str]:
+        """What the store itself says that it holds, but for what only says that a folder is there."""
         with self.server.client() as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.server.bucket, Prefix=self.prefix)
-            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-            objects = {key: client.get_object(Bucket=self.server.bucket, Key=key)["Body"].read() for key in keys}
-        return {key.removeprefix(self.prefix): data for key, data in objects.items() if data or not key.endswith("/")}
+            objects = [found for page in pages for found in page.get("Contents", ())]
+        return {
+            found["Key"].removeprefix(self.prefix)
+            for found in objects
+            if found["Size"] or not found["Key"].endswith("/")
+        }
+
+    def read_all(self) -> dict[str, bytes]:
+        """The same with the bytes."""
+        with self.server.client() as client:
+            return {
+                key: client.get_object(Bucket=self.server.bucket, Key=self.prefix + key)["Body"].read()
+                for key in self.list_keys()
+            }
 
     def list_files(self, **params: str | int) -> list[dict[str, Any]]:
-        """All files at any depth, in small pages."""
-        found = self.walk("root", recursive="true", page_size=3, **params)
-        return [each for each in found if each["type"] == "file"]
+        """All files at any depth."""
+        return [each for each in self.walk("root", recursive="true", **params) if each["type"] == "file"]
 
     def walk(self, folder_id: str, **params: str | int) -> list[dict[str, Any]]:
         """What a folder's pages hold."""
@@ -87,10 +97,9 @@ class Bucket:
             if page is None:
                 return objects
 
-    def find(self, key: str) -> dict[str, Any]:
-        """The one file of a key."""
-        (found,) = (file for file in self.list_files() if file["raw_id"] == f"/{key}")
-        return found
+    def list_by_key(self) -> dict[str, dict[str, Any]]:
+        """All files, each by its key."""
+        return {file["raw_id"][1:]: file for file in self.list_files()}
 
     def ask(self, method: str, file: dict[str, Any], path: str = "", **body: str) -> httpx.Response:
         """A request about a file."""
@@ -135,7 +144,7 @@ def bucket(store: str, api: Api) -> Iterator[Bucket]:
 
 
 def test_each_key_is_a_file_of_its_own_when_all_are_listed(bucket: Bucket) -> None:
-    files = bucket.list_files()
+    files = bucket.list_files(page_size=3)
     assert sorted(file["raw_id"] for file in files) == sorted(f"/{key}" for key in bucket.keys)
     assert len({file["id"] for file in files}) == len(files)
     assert {file["raw_id"]: file["name"] for file in files} == {f"/{key}": key.split("/")[-1] for key in bucket.keys}
@@ -176,18 +185,18 @@ def test_each_file_is_found_once_when_its_name_is_searched(bucket: Bucket) -> No
 
 
 def test_bytes_go_along_and_nothing_else_changes_when_each_file_is_renamed(bucket: Bucket) -> None:
-    expected = bucket.read_all()
-    for number, key in enumerate(set(bucket.keys) - {"s/../t", "u/./v"}):
-        renamed = read_json(bucket.ask("PATCH", bucket.find(key), name=f"renamed {number}"))
+    expected, files = bucket.read_all(), bucket.list_by_key()
+    for number, key in enumerate(set(files) - {"s/../t", "u/./v"}):
+        renamed = read_json(bucket.ask("PATCH", files[key], name=f"renamed {number}"))
         expected[key[: key.rfind("/") + 1] + f"renamed {number}"] = expected.pop(key)
         assert renamed["name"] == f"renamed {number}"
     assert bucket.read_all() == expected
 
 
 def test_bytes_can_be_had_when_each_file_was_moved_to_a_place_that_urls_can_hold(bucket: Bucket) -> None:
-    expected = bucket.read_all()
-    for number, key in enumerate(bucket.keys):
-        moved = read_json(bucket.ask("PATCH", bucket.find(key), name=f"moved {number}", parent_id="root"))
+    expected, files = bucket.read_all(), bucket.list_by_key()
+    for number, key in enumerate(files):
+        moved = read_json(bucket.ask("PATCH", files[key], name=f"moved {number}", parent_id="root"))
         expected[f"moved {number}"] = expected.pop(key)
         assert bucket.ask("GET", moved, "/contents").content == expected[f"moved {number}"]
     assert bucket.read_all() == expected
@@ -197,7 +206,7 @@ def test_bytes_can_be_had_when_each_file_was_moved_to_a_place_that_urls_can_hold
 @pytest.mark.parametrize("key", ["s/../t", "u/./v"])
 def test_error_says_why_when_the_new_place_cannot_be_sent_either(bucket: Bucket, key: str) -> None:
     expected = bucket.read_all()
-    refused = bucket.ask("PATCH", bucket.find(key), name="renamed")
+    refused = bucket.ask("PATCH", bucket.list_by_key()[key], name="renamed")
     assert read_error(refused) == (400, "invalid_parameters")
     assert "'.' or '..'" in refused.json()["message"]
     assert bucket.read_all() == expected
@@ -205,20 +214,20 @@ def test_error_says_why_when_the_new_place_cannot_be_sent_either(bucket: Bucket,
 
 def test_bytes_are_there_twice_when_each_file_is_copied(bucket: Bucket) -> None:
     folder = bucket.drive.client.post(bucket.drive.url("folders"), json={"parent_id": "root", "name": "copies"})
-    expected = bucket.read_all()
-    for number, key in enumerate(bucket.keys):
+    expected, files = bucket.read_all(), bucket.list_by_key()
+    for number, key in enumerate(files):
         body = {"parent_id": read_json(folder, status=201)["id"], "name": f"copy {number}"}
-        copy = read_json(bucket.ask("POST", bucket.find(key), "/copy", **body), status=201)
+        copy = read_json(bucket.ask("POST", files[key], "/copy", **body), status=201)
         expected[f"copies/copy {number}"] = expected[key]
         assert bucket.ask("GET", copy, "/contents").content == expected[key]
     assert bucket.read_all() == expected
 
 
 def test_only_that_key_goes_when_each_file_is_deleted(bucket: Bucket) -> None:
-    expected = bucket.read_all()
-    for key in bucket.keys:
-        file = bucket.find(key)
+    files, left = bucket.list_by_key(), set(bucket.keys)
+    for key, file in files.items():
         assert bucket.ask("DELETE", file).status_code == 204, key
-        del expected[key]
-        assert bucket.read_all() == expected
+        left.remove(key)
+        assert bucket.list_keys() == left
         assert read_error(bucket.ask("GET", file)) == (404, "not_found")
+    assert not left
