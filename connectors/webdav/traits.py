@@ -18,6 +18,7 @@ RISKY_CHARACTERS = ";?\t\r\n"
 class Traits(Struct, frozen=True, kw_only=True):
     """One server's ways. The defaults are those of the worst: all that they cost is requests."""
 
+    can_write: bool = False  # when it was tried, in the account's own folder
     is_put_atomic: bool = False  # a PUT is seen whole or not at all, and never what was cut off
     refuses_put_over: bool = False  # If-None-Match: * is honoured
     refuses_move_over: bool = False  # Overwrite: F is honoured

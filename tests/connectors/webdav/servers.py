@@ -20,6 +20,7 @@ from tests.servers.webdav import WebDavServer
 LOOPBACK = "127.0.0.0/8"
 
 APACHE = Traits(
+    can_write=True,
     is_put_atomic=True,
     refuses_put_over=True,
     refuses_move_over=True,
