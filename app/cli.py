@@ -22,6 +22,7 @@ from app.account_cli import AppOption, Json, build_add_command
 from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
 from app.applications import service as applications
+from app.applications.belongings import reseal_service_keys
 from app.applications.schemas import ApplicationCreate
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
@@ -315,6 +316,7 @@ def rotate_keys(
     async def operation(state: State) -> int:
         rotated = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": state.keys.rotated()})
         resealed_count = await applications.reseal_keys(rotated)
+        resealed_count += await reseal_service_keys(rotated)
         resealed_count += await accounts.reseal_credentials(rotated)
         resealed_count += await uploads.reseal_states(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.accounts import endpoints as accounts
+from app.applications import belonging_endpoints as belongings
+from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
 from app.connect import endpoints as connect
 from app.storage import endpoints as storage
@@ -22,8 +24,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     uploads.direct,
     applications.router,
+    belongings.router,
+    developers.router,
     system.router,
 )
 
-ALIASES = {"/v1/applications": "/v1/meta/applications"}
+ALIASES = {"/v1/applications": "/v1/meta/applications", "/v1/developers": "/v1/meta/developers"}
 """Older spellings of a path's beginning (contract 6.2)."""

@@ -1,7 +1,15 @@
 """All tables. The only folder that migrations import."""
 
 from app.models.accounts import Account, BearerToken
-from app.models.applications import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
+from app.models.applications import (
+    ApiKey,
+    Application,
+    Developer,
+    DeveloperToken,
+    RedirectUri,
+    ServiceKey,
+    TrustedDomain,
+)
 from app.models.record import Base
 from app.models.uploads import UploadPart, UploadSession
 
@@ -13,6 +21,8 @@ __all__ = [
     "BearerToken",
     "Developer",
     "DeveloperToken",
+    "RedirectUri",
+    "ServiceKey",
     "TrustedDomain",
     "UploadPart",
     "UploadSession",

@@ -75,15 +75,13 @@ def victim(api: Api) -> Victim:
         upload_id = upload.json()["id"]
         client.put(f"{caller.storage_url}/multipart/{upload_id}", params={"part_number": 1}, content=b"part")
     with caller.client(caller.developer_header) as client:
-        client.patch(f"/v1/meta/applications/{caller.application_id}", json={"name": f"{mark} app"})
-
-    async def find_developer() -> int:
-        table = METADATA.tables["applications"]
-        async with api.state.db.reading() as session:
-            found: int = (
-                await session.execute(select(table.c.developer_id).where(table.c.id == caller.application_id))
-            ).scalar_one()
-        return found
+        application = f"/v1/meta/applications/{caller.application_id}"
+        client.patch(application, json={"name": f"{mark} app"})
+        developer = client.patch("/v1/meta/developers/me", json={"last_name": mark}).json()
+        domain = client.post(f"{application}/trusted_domains", json={"domain": f"{mark}.example.com"}).json()
+        redirect = client.post(f"{application}/redirect_uris", json={"url": f"{mark}://back"}).json()
+        oauth_client = {"service": "local", "client_id": mark, "client_secret": mark}
+        service_key = client.post(f"{application}/service_keys", json=oauth_client).json()
 
     values = {
         "account_id": str(caller.account_id),
@@ -92,10 +90,14 @@ def victim(api: Api) -> Victim:
         "folder_id": folder["id"],
         "file_id": file["id"],
         "upload_id": str(upload_id),
+        "developer_id": str(developer["id"]),
+        "domain_id": str(domain["id"]),
+        "redirect_uri_id": str(redirect["id"]),
+        "service_key_id": str(service_key["id"]),
     }
     texts = (mark, caller.application_id, caller.api_key, caller.bearer_token, caller.developer_token)
     secrets = Secrets((*texts, folder["id"], file["id"]), caller.account_id, upload_id)
-    return Victim(caller, values, secrets, api.run(find_developer()), mark)
+    return Victim(caller, values, secrets, developer["id"], mark)
 
 
 @pytest.fixture
@@ -167,9 +169,14 @@ def test_nothing_leaks_and_nothing_changes_when_strangers_walk_all_routes(
         "source": victim.caller.application_id,
         "description": "intruder",
         "active": True,
+        "domain": "intruder.example.com",
+        "url": "https://intruder.example.com/",
+        "client_id": "intruder",
+        "client_secret": "intruder",
+        "last_name": "intruder",
     }
     rows, files = api.run(victim.read_rows()), victim.read_files()
-    assert all(rows[name] for name in rows if name != "trusted_domains")
+    assert all(rows.values())
     problems: list[str] = []
     with api.client() as client:
         for intruder in intruders:

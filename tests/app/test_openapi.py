@@ -188,9 +188,25 @@ def manage(caller: Caller, client: httpx.Client) -> None:
     """What the developer does, up to the end of everything."""
     key, bearer, developer = caller.key_header, caller.bearer_header, caller.developer_header
     application = f"/v1/meta/applications/{caller.application_id}"
-    for path in ("/v1/meta/applications", application, f"{application}/apikeys"):
+    me = "/v1/meta/developers/me"
+    for path in ("/v1/meta/applications", application, f"{application}/apikeys", "/v1/meta/developers", me):
         client.get(path, headers=developer)
         client.get(path, headers=bearer)
+    client.patch(me, headers=developer, json={"first_name": "Ada"})
+    for name, body in (
+        ("trusted_domains", {"domain": "example.com"}),
+        ("redirect_uris", {"url": "https://example.com/"}),
+        ("service_keys", {"service": "local", "client_id": "me", "client_secret": "secret"}),
+    ):
+        added = client.post(f"{application}/{name}", headers=developer, json=body).json()
+        client.post(f"{application}/{name}", headers=developer, json=body)
+        client.post(f"{application}/{name}", headers=developer, json={})
+        client.get(f"{application}/{name}", headers=developer)
+        client.get(added["href"], headers=developer)
+        if name == "service_keys":
+            client.patch(added["href"], headers=developer, json={"client_id": "you"})
+        client.delete(added["href"], headers=developer)
+        client.get(added["href"], headers=developer)
     client.patch(application, headers=developer, json={"name": "Another name"})
     added = client.post(f"{application}/apikeys", headers=developer).json()
     client.delete(f"{application}/apikeys/{added['key']}", headers=developer)
