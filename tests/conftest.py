@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from tests.servers.missing import skip_without
-from tests.servers.postgres import PostgresMissingError, running_postgres
+from tests.servers.missing import skipping_when_missing
+from tests.servers.postgres import running_postgres
 
 pytest_plugins = ("tests.connectors.behavior.offers",)
 
@@ -27,18 +26,15 @@ PRESETS = (
     "PUBLIC_ORIGINS",
 )
 """Would change whom clients trust, which way they go, or what a server does; cleared for child processes too."""
+PREFIXES = ("KLOUDLESS_", "AWS_")
 
 for preset in list(os.environ):
-    if preset.upper() in PRESETS or preset.upper().startswith("KLOUDLESS_"):
+    if preset.upper() in PRESETS or preset.upper().startswith(PREFIXES):
         del os.environ[preset]
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server's URL without a database's name; one per test process, up in half a second."""
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(running_postgres())
-        except PostgresMissingError as error:
-            skip_without("PostgreSQL", str(error))
+    with skipping_when_missing(), running_postgres() as url:
         yield url

@@ -20,7 +20,7 @@ from app import cli
 from app.core.keys import KeyRing
 from app.core.settings import Settings
 from app.server import only_server, open_socket
-from tests.servers.api import find_free_port
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
 
 ROOT = "photos"

@@ -28,7 +28,8 @@ from app.core.migrating import build_config, get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.models import Account, Application, Developer, UploadSession
 from app.uploads.repository import UploadRepository
-from tests.servers.api import Caller, build_settings, find_free_port, running_api
+from tests.servers.api import Caller, build_settings, running_api
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
 
 RECOVERY_SECONDS_MAX = 30.0

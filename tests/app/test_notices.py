@@ -12,7 +12,8 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.servers.api import Api, Caller, build_settings, find_free_port, running_api
+from tests.servers.api import Api, Caller, build_settings, running_api
+from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
 
 MEMORY_SECONDS = 60.0

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.servers.api import find_free_port
 from tests.servers.missing import skip_without
+from tests.servers.ports import find_free_port
 
 SCRIPT = Path(sys.executable).with_name("kloudless")
 WAIT_SECONDS_MAX = 60.0

@@ -14,8 +14,8 @@ import msgspec
 import trustme
 
 from tests.benchmarks.measuring import MIB, build_environment
-from tests.servers.api import find_free_port
 from tests.servers.nginx import running_nginx
+from tests.servers.ports import find_free_port
 
 LISTING_ENTRIES_COUNT = 1000
 FILL_BYTES = 2**20

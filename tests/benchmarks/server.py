@@ -35,7 +35,7 @@ from tests.benchmarks import reference
 from tests.benchmarks.connector import MANIFEST, build_service
 from tests.benchmarks.measuring import build_environment
 from tests.benchmarks.origin import Origin
-from tests.servers.api import find_free_port
+from tests.servers.ports import find_free_port
 
 Kind = Literal["server", "reference"]
 

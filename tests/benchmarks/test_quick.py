@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import main
-from tests.servers.nginx import NginxMissingError, find_nginx
+from tests.servers.missing import skipping_when_missing
+from tests.servers.nginx import find_nginx
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _nginx() -> None:
-    try:
+    with skipping_when_missing():
         find_nginx()
-    except NginxMissingError as error:
-        pytest.skip(f"nginx: {error}")
 
 
 @pytest.mark.parametrize(

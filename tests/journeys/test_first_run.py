@@ -20,7 +20,7 @@ import pytest
 
 from tests.architecture.tree import ROOT, list_files
 from tests.journeys.tour import MASKS
-from tests.servers.api import find_free_port
+from tests.servers.ports import find_free_port
 from tests.servers.process import wait_until_ready
 
 INSTALL_SECONDS_MAX = 400.0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import secrets
 import ssl
-import threading
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
@@ -27,12 +25,13 @@ from app.core.state import State
 from app.main import build_app
 from app.server import build_server, open_socket
 from connectors.core.service import Registry
+from tests.servers.loop import CALL_SECONDS_MAX, get_loop
+from tests.servers.ports import find_free_port
 
 ResultT = TypeVar("ResultT")
 
 START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 20.0
-CALL_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.02
 ROOT = "tests"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the machine's certificates takes longer than most tests
@@ -139,22 +138,6 @@ def build_settings(folder: Path, **given: Any) -> Settings:
         "log_level": "error",
     }
     return Settings(**({"port": find_free_port()} | values | given))
-
-
-def find_free_port() -> int:
-    """A port that was free a moment ago."""
-    listener = open_socket(Settings(port=1).model_copy(update={"port": 0}))
-    with listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@functools.cache
-def get_loop() -> asyncio.AbstractEventLoop:
-    """One event loop for all servers, in a thread that lives as long as the process."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="api", daemon=True).start()
-    return loop
 
 
 @contextmanager

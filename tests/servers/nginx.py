@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-INSTALL_SECONDS_MAX = 300
-START_SECONDS_MAX = 20.0
-STOP_SECONDS_MAX = 20.0
-POLL_SECONDS = 0.05
-PACKAGE = "nginx-light"
+from tests.servers.child import Plan, running_child
+from tests.servers.packages import find_program
 
 _CONFIGURATION = """
 daemon off;
@@ -41,42 +35,9 @@ http {{
 """
 
 
-class NginxMissingError(Exception):
-    """There is no nginx and none can be had; the message says why."""
-
-
 def find_nginx() -> Path:
-    """The program, installed by the machine's package manager if need be. NginxMissingError when that cannot be."""
-    found = _find()
-    if found is not None:
-        return found
-    installer = shutil.which("apt-get")
-    if installer is None or os.geteuid() != 0:
-        raise NginxMissingError(f"nginx is not installed; on Debian: apt-get install {PACKAGE}")
-    # RUNLEVEL=1 keeps the package from starting a server of its own.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    apt = [installer, "-q", "-o", f"DPkg::Lock::Timeout={INSTALL_SECONDS_MAX}"]
-    reason = ""
-    for command in (["install"], ["update"], ["install"]):  # the lists of packages may be missing or old
-        options = ["-y", "--no-install-recommends", PACKAGE] if command == ["install"] else []
-        done = subprocess.run(
-            [*apt, *command, *options],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS_MAX,
-            check=False,
-        )
-        found = _find()
-        if found is not None:
-            return found
-        reason = done.stderr.strip()[-500:]
-    raise NginxMissingError(f"{PACKAGE} cannot be installed: {reason}")
-
-
-def _find() -> Path | None:
-    found = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
-    return None if found is None else Path(found)
+    """The program, installed by the machine's package manager if need be. ServerMissingError when that cannot be."""
+    return find_program("nginx", "nginx", package="nginx-light")
 
 
 @contextmanager
@@ -96,30 +57,21 @@ def running_nginx(folder: Path, http: str, *, ready_port: int, workers_count: in
             user="user root;" if os.geteuid() == 0 else "",  # its worker reads files below our own folders
         )
     )
-    process = subprocess.Popen(
-        [str(find_nginx()), "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(configuration)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    program = find_nginx()
+
+    def plan() -> Plan[int]:
+        return Plan(
+            command=[program, "-e", folder / "error.log", "-p", folder, "-c", configuration],
+            ask=lambda: _ask(ready_port),
+        )
+
+    with running_child(folder, "nginx", plan) as child:
+        yield child.process_id
+
+
+def _ask(port: int) -> int | None:
     try:
-        _wait_until_ready(process, ready_port, folder / "error.log")
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == httpx.codes.NO_CONTENT:
-                return
-        except httpx.TransportError:
-            time.sleep(POLL_SECONDS)
-    raise RuntimeError(f"nginx did not start: {log.read_text(errors='replace')[-2000:] if log.exists() else ''}")
+        reply = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+    except httpx.TransportError:
+        return None
+    return port if reply.status_code == httpx.codes.NO_CONTENT else None

