@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -24,13 +24,12 @@ from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
+from app.housekeeping import keep_house
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
-from app.uploads.service import abort_expired
 from connectors.core.errors import ConnectorError
 from connectors.core.service import Registry
 
-HOUSEKEEPING_SECONDS = 3600
 GC_THRESHOLDS = (50_000, 50, 100)
 CAUSES_MAX = 10
 CODE_OF_STATUS = {
@@ -79,7 +78,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
 def _build_lifespan(state: State) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_keep_house(state)), asyncio.create_task(listen(state.db, state.cache))]
+        tasks = [asyncio.create_task(keep_house(state)), asyncio.create_task(listen(state.db, state.cache))]
         # What lives for ever need not be looked at by each collection: that is where listings lost their time.
         gc.collect()
         gc.freeze()
@@ -93,15 +92,6 @@ def _build_lifespan(state: State) -> Any:
             await state.aclose()
 
     return lifespan
-
-
-async def _keep_house(state: State) -> None:
-    while True:
-        with suppress(ApiError):
-            aborted_count = await abort_expired(state)
-            if aborted_count:
-                log.info("expired uploads aborted", count=aborted_count)
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 def _answer(request: Request, error: ApiError) -> Response:

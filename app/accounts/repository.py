@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from app.core.db import AnySession, WriteSession
-from app.models import Account, BearerToken
+from app.models import Account, Application, BearerToken
 
 
 class AccountRepository:
@@ -97,6 +97,15 @@ class AccountRepository:
         account.sealed_credentials = None
         account.custom_properties = {}
         return await self.delete_tokens(account.id)
+
+    async def list_orphan_ids(self, *, limit: int) -> list[int]:
+        """Accounts that outlived their application."""
+        query = (
+            select(Account.id)
+            .join(Application, Application.id == Account.application_id)
+            .where(Account.deleted_at.is_(None), Application.deleted_at.is_not(None))
+        )
+        return list(await self._session.scalars(query.order_by(Account.id).limit(limit)))
 
     async def list_sealed(self, *, after_id: int, limit: int) -> list[Account]:
         query = select(Account).where(Account.id > after_id, Account.sealed_credentials.is_not(None))

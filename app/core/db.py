@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 from sqlalchemy import DateTime, MetaData, event, text
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -93,6 +93,11 @@ class Database:
             self._read_engine = _create_server_engine(
                 read_url or url, READ_CONNECTIONS_MAX, seconds_max=seconds_max
             ).execution_options(postgresql_readonly=True)
+
+    @property
+    def driver_url(self) -> str:
+        """Where the server is, as its driver wants it; may hold a password."""
+        return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[ReadSession]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy.engine import make_url
 
 from app.core.cache import RowCache
 from app.core.db import NOTIFY_CHANNEL, Database
@@ -24,10 +23,9 @@ async def listen(db: Database, cache: RowCache) -> None:
     """Listens until cancelled, on a connection of its own. After each loss everything is forgotten: news was missed."""
     if db.is_sqlite:
         return
-    url = make_url(db.url).set(drivername="postgresql").render_as_string(hide_password=False)
     while True:
         try:
-            await _listen_once(url, cache)
+            await _listen_once(db.driver_url, cache)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             log.warning("listening for changes was interrupted", error=type(error).__name__)
         cache.clear()
