@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
 from app.core.http.documenting import document
-from app.core.http.edge import PATHS_WITHOUT_ORIGIN, Edge, encode_error
+from app.core.http.edge import Edge, encode_error
 from app.core.http.paths import CanonicalPaths
 from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
@@ -70,7 +70,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         (Exception, _answer_unexpected),
     ):
         app.add_exception_handler(kind, handler)
-    build_document = document(app, structs=STRUCTS, public_paths=PATHS_WITHOUT_ORIGIN)
+    build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
     return Edge(CanonicalPaths(app, aliases=ALIASES), state)
 

@@ -8,6 +8,7 @@ from app.accounts import endpoints as accounts
 from app.applications import belonging_endpoints as belongings
 from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
+from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
@@ -17,6 +18,7 @@ from app.uploads import endpoints as uploads
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     connect.router,
+    catalog.router,
     storage.router,
     storage.direct,
     files.router,

@@ -90,6 +90,7 @@ def victim(api: Api) -> Victim:
         "folder_id": folder["id"],
         "file_id": file["id"],
         "upload_id": str(upload_id),
+        "service_name": "local",
         "developer_id": str(developer["id"]),
         "domain_id": str(domain["id"]),
         "redirect_uri_id": str(redirect["id"]),

@@ -113,7 +113,7 @@ def test_only_the_public_pages_need_no_credentials(
 ) -> None:
     assert document["security"] == [{"ApiKey": []}]
     public = {path for (_, path), operation in operations.items() if operation.get("security") == []}
-    assert public == {"/health", "/ready"}
+    assert public == {"/health", "/ready", "/v1/public/services", "/v1/public/services/{service_name}"}
 
 
 class Recorder(httpx.BaseTransport):
@@ -215,8 +215,10 @@ def manage(caller: Caller, client: httpx.Client) -> None:
     client.post("/v1/accounts", headers=key, json={"account": "a", "service": "unheard of"})
     client.delete(caller.account_url, headers=key)
     client.delete(application, headers=developer)
-    client.get("/health")
-    client.get("/ready")
+    for path in ("/health", "/ready", "/v1/public/services"):
+        client.get(path)
+    client.get("/v1/public/services/local?retrieve_properties=true")
+    client.get("/v1/public/services/nonsense")
 
 
 def find_operation(operations: Iterable[tuple[str, str]], method: str, path: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-PUBLIC = frozenset({"GET /health", "GET /ready"})
+PUBLIC = frozenset({"GET /health", "GET /ready", "GET /v1/public/services", "GET /v1/public/services/{service_name}"})
 """The only operations of the document that answer without credentials."""
 
 REFUSALS = frozenset({401, 403, 404})

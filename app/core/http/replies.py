@@ -110,11 +110,12 @@ def describe(
     errors: tuple[ErrorCode, ...] = (),
     parameters: tuple[dict[str, Any], ...] = (),
     body: dict[str, Any] | None = None,
+    is_public: bool = False,
 ) -> Description:
     """What OpenAPI shall say of a route that answers with structs; unpack into the route's decorator.
 
     `reply` is a struct type, or an OpenAPI content object, or None for an empty reply. `also` holds other
-    good statuses. Errors that every route may give are added.
+    good statuses. Errors that every route may give are added. `is_public` says that it needs no credentials.
     """
     responses: dict[int | str, dict[str, Any]] = {}
     for code, content in {status: reply, **(also or {})}.items():
@@ -128,4 +129,6 @@ def describe(
         extra["parameters"] = list(parameters)
     if body is not None:
         extra["requestBody"] = body
+    if is_public:
+        extra["security"] = []
     return {"status_code": status, "responses": responses, "openapi_extra": extra or None, "response_model": None}
