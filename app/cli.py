@@ -22,7 +22,6 @@ from app.account_cli import AppOption, Json, build_add_command
 from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
 from app.applications import service as applications
-from app.applications.belongings import reseal_service_keys
 from app.applications.schemas import ApplicationCreate
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
@@ -32,8 +31,8 @@ from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.demo import describe_demo, prepare_demo
 from app.main import build_app
+from app.resealing import reseal_all
 from app.server import StartError, build_server, only_server, open_socket
-from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
@@ -315,10 +314,7 @@ def rotate_keys(
 
     async def operation(state: State) -> int:
         rotated = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": state.keys.rotated()})
-        resealed_count = await applications.reseal_keys(rotated)
-        resealed_count += await reseal_service_keys(rotated)
-        resealed_count += await accounts.reseal_credentials(rotated)
-        resealed_count += await uploads.reseal_states(rotated)
+        resealed_count = await reseal_all(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys
         if state.settings.keys is not None:
             print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)

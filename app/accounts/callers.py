@@ -21,6 +21,7 @@ from connectors.core.connector import Connector
 from connectors.core.service import AccountContext, Service
 
 ACCOUNT_DIGITS_MAX = 16
+CALLER = "caller"  # in the request's state, once it is known
 PICKER_SOURCES = ("file-picker/", "file-explorer/")
 HEADERS_NOT_FORWARDED = frozenset(
     {"authorization", "host", "cookie", "connection", "content-length", "transfer-encoding"}
@@ -71,6 +72,13 @@ def build_row(account: Account) -> AccountRow:
 
 async def authenticate(request: Request) -> Caller:
     """Who sent this; ApiError 401 for a missing or wrong key or token, 403 where the picker needs it (contract D1)."""
+    caller: Caller | None = request.scope["state"].get(CALLER)
+    if caller is None:
+        caller = request.scope["state"][CALLER] = await _authenticate(request)
+    return caller
+
+
+async def _authenticate(request: Request) -> Caller:
     state = get_state(request)
     credentials = read_credentials(request)
     if credentials.scheme == "apikey":

@@ -10,6 +10,7 @@ from app.models.applications import (
     ServiceKey,
     TrustedDomain,
 )
+from app.models.idempotency import IdempotentRequest
 from app.models.record import Base
 from app.models.uploads import UploadPart, UploadSession
 
@@ -21,6 +22,7 @@ __all__ = [
     "BearerToken",
     "Developer",
     "DeveloperToken",
+    "IdempotentRequest",
     "RedirectUri",
     "ServiceKey",
     "TrustedDomain",

@@ -1,4 +1,4 @@
-"""What belongs to an application: redirect URIs, OAuth clients of its own; names of developers."""
+"""What belongs to an application: redirect URIs, OAuth clients of its own; names of developers; Idempotency-Keys."""
 
 from __future__ import annotations
 
@@ -51,10 +51,41 @@ def upgrade() -> None:
         sa.UniqueConstraint("application_id", "service", name=op.f("uq_service_keys_application_id")),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "idempotency",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.String(length=64), nullable=False),
+        sa.Column("name_hash", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("running", "done", "unknown", name="state", native_enum=False, create_constraint=True, length=16),
+            nullable=False,
+        ),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sealed_reply", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["application_id"], ["applications.id"], name=op.f("fk_idempotency_application_id_applications")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency")),
+        sa.UniqueConstraint("name_hash", name=op.f("uq_idempotency_name_hash")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_idempotency_application_id"), "idempotency", ["application_id"], unique=False)
+    op.create_index(op.f("ix_idempotency_expires_at"), "idempotency", ["expires_at"], unique=False)
 
 
 def downgrade() -> None:
     """Goes back."""
+    op.drop_index(op.f("ix_idempotency_expires_at"), table_name="idempotency")
+    op.drop_index(op.f("ix_idempotency_application_id"), table_name="idempotency")
+
+    op.drop_table("idempotency")
     op.drop_table("service_keys")
     op.drop_table("redirect_uris")
     op.drop_column("developers", "modified_at")

@@ -68,7 +68,8 @@ def victim(api: Api) -> Victim:
     with caller.client() as client:
         label = {"account": f"{mark}@example.com", "custom_properties": {"note": mark}}
         client.patch(caller.account_url, json=label)
-        folder = client.post(f"{caller.storage_url}/folders", json={"name": f"{mark} folder"}).json()
+        key = {"Idempotency-Key": mark}
+        folder = client.post(f"{caller.storage_url}/folders", json={"name": f"{mark} folder"}, headers=key).json()
         metadata = {"X-Kloudless-Metadata": json.dumps({"name": f"{mark}.txt", "parent_id": folder["id"]})}
         file = client.post(f"{caller.storage_url}/files", headers=metadata, content=f"{mark} inside").json()
         upload = client.post(f"{caller.storage_url}/multipart", json={"name": f"{mark}.bin", "parent_id": "root"})

@@ -77,8 +77,12 @@ def test_path_parameters_are_those_of_the_path(operations: dict[tuple[str, str],
         assert sorted(documented) == sorted(re.findall(r"\{(\w+)\}", path)), (method, path)
 
 
-def test_no_route_promises_a_422(document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert not any("422" in operation["responses"] for operation in operations.values())
+def test_only_routes_that_take_a_key_promise_a_422(
+    document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    for where, operation in operations.items():
+        names = [parameter["name"] for parameter in operation.get("parameters", [])]
+        assert ("422" in operation["responses"]) == ("Idempotency-Key" in names), where
     assert not any("ValidationError" in name for name in document["components"]["schemas"])
 
 
@@ -153,6 +157,8 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.post(f"{storage}/folders", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders?conflict_if_exists=true", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders", headers=key, json={"name": 7})
+    for name in ("once", "once", "twice"):
+        client.post(f"{storage}/folders", headers={**key, "Idempotency-Key": "a key"}, json={"name": name})
     client.post(f"{storage}/folders", headers=key, content=b"{")
     file = client.post(f"{storage}/files", headers=metadata, content=b"bytes").json()
     client.post(f"{storage}/files?overwrite=true", headers=metadata, content=b"bytes")

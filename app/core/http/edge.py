@@ -19,7 +19,10 @@ PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
 CORS_MAX_AGE_SECONDS = 600
 RETRY_AFTER_SECONDS = 1
 
-_EXPOSED = b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, X-Request-Id"
+_EXPOSED = (
+    b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, Retry-After, "
+    b"X-Request-Id"
+)
 
 log = structlog.get_logger("app.request")
 

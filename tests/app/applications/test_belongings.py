@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.applications.belongings import BELONGINGS_MAX, Owner, add_trusted_domain, reseal_service_keys
+from app.applications.belongings import BELONGINGS_MAX, Owner, add_trusted_domain
 from app.core.db import METADATA
 from app.core.state import State
 from tests.app.drive import read_error, read_json
@@ -229,18 +229,3 @@ def test_secret_of_a_template_opens_for_the_copy_alone(
     (row,) = api.run(read_rows(api.state, "service_keys", copy["id"]))
     plain = api.state.keys.open(row["sealed_secret"], purpose=f"service_key:{copy['id']}:{SERVICE}")
     assert plain == SECRET.encode()
-
-
-def test_secrets_are_sealed_anew_when_the_key_is_rotated(
-    api: Api, caller: Caller, developer: httpx.Client, place: str
-) -> None:
-    developer.post(f"{place}/service_keys", json=OAUTH_CLIENT)
-    (before,) = api.run(read_rows(api.state, "service_keys", caller.application_id))
-    keys = api.state.keys.rotated()
-    rotated = State(**{name: getattr(api.state, name) for name in State.__slots__} | {"keys": keys})
-    assert api.run(reseal_service_keys(rotated)) >= 1
-    (after,) = api.run(read_rows(api.state, "service_keys", caller.application_id))
-    assert keys.is_current(after["sealed_secret"])
-    assert not keys.is_current(before["sealed_secret"])
-    assert api.run(reseal_service_keys(rotated)) == 0
-    assert read_json(developer.get(f"{place}/service_keys"))["objects"][0]["client_secret"] == "********9876"
