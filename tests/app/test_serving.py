@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.servers.missing import skip_without
+from tests.servers.missing import skipping_when_missing
+from tests.servers.packages import find_program
 from tests.servers.ports import find_free_port
 
 SCRIPT = Path(sys.executable).with_name("kloudless")
@@ -102,8 +102,8 @@ def _downloading(demo: dict[str, Any], files: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Served]:
-    if shutil.which("curl") is None:
-        skip_without("curl", "it is not installed")
+    with skipping_when_missing():
+        find_program("curl", "curl", package="curl")
     data = tmp_path_factory.mktemp("serving") / "data"
     with _serving(data, stop=signal.SIGTERM) as first:
         for line in first.greeting.splitlines():

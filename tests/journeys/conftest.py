@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from tests.servers.missing import skip_without
+from tests.servers.missing import skipping_when_missing
+from tests.servers.packages import find_program
 
 
 @pytest.fixture(scope="session")
 def _curl() -> None:
     """The program curl, which README's commands use."""
-    if shutil.which("curl") is None:
-        skip_without("curl", "it is not installed; on Debian: apt-get install curl")
+    with skipping_when_missing():
+        find_program("curl", "curl", package="curl")

@@ -276,3 +276,25 @@ async def early_forbidden(exchange: Exchange) -> None:
 async def raw_body(exchange: Exchange) -> None:
     """Reads until the peer leaves, noting what came, the chunked framing included."""
     exchange.seen.body = await exchange.wait_until_left()
+
+
+async def endless_head(exchange: Exchange) -> None:
+    """Sends header fields as fast as the peer takes them; ends when the peer leaves."""
+    await exchange.send(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await exchange.send(b"X-More: and more\r\n" * 1000)
+        await asyncio.sleep(0)
+
+
+async def long_body(exchange: Exchange) -> None:
+    """Sends more than it said, what comes after being a reply that nobody asked for; the connection stays."""
+    await exchange.send(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"
+    )
+
+
+async def no_http(exchange: Exchange) -> None:
+    """Answers with bytes that are no reply at all, and closes."""
+    await exchange.read_body()
+    await exchange.send(b"\x15\x03\x01\x00\x02\x02\x50 no such thing\r\n\r\n")
+    exchange.writer.close()

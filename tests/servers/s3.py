@@ -21,7 +21,7 @@ READY_KEY = "ready"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Server:
-    """A running server with a bucket for everybody: some servers cannot have many."""
+    """A running server with a bucket for everybody."""
 
     url: str
     access_key_id: str = field(default_factory=lambda: f"AK{secrets.token_hex(9).upper()}")

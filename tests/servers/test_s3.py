@@ -17,6 +17,8 @@ from tests.servers.shared import Shared
 
 SHARED = {"seaweedfs": SHARED_SEAWEEDFS, "moto": SHARED_MOTO, "rclone": SHARED_RCLONE_S3}
 
+BUCKETS_COUNT = 20
+
 
 @pytest.fixture(params=SHARED.values(), ids=list(SHARED))
 def server(request: pytest.FixtureRequest) -> S3Server:
@@ -44,6 +46,17 @@ def test_objects_and_prefixes_are_listed_when_delimiter_is_given(server: S3Serve
     found = client.list_objects_v2(Bucket=server.bucket, Prefix="list/", Delimiter="/")
     assert [(entry["Key"], entry["Size"]) for entry in found["Contents"]] == [("list/a", 6)]
     assert [entry["Prefix"] for entry in found["CommonPrefixes"]] == ["list/b/"]
+
+
+def test_object_is_stored_when_its_bucket_is_one_of_many(server: S3Server, client: Any) -> None:
+    names = [f"many-{number}" for number in range(BUCKETS_COUNT)]
+    for name in names:
+        client.create_bucket(Bucket=name)
+        client.put_object(Bucket=name, Key="key", Body=name.encode())
+    assert [client.get_object(Bucket=name, Key="key")["Body"].read().decode() for name in names] == names
+    for name in names:
+        client.delete_object(Bucket=name, Key="key")
+        client.delete_bucket(Bucket=name)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_nothing_is_left_when_test_processes_end(tmp_path: Path, processes_count
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
     servers = [int(seen.stem) for seen in tmp_path.glob("*.seen")]
     assert len(servers) == max(processes_count, 1)
     assert [pid for pid in servers if psutil.pid_exists(pid)] == []
