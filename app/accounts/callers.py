@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from app.accounts.repository import AccountRepository
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
+from app.core.http.limits import admit_account, admit_application, check_failures, count_failure, hold_account
 from app.core.http.reading import read_header_flag, read_json_header
 from app.core.state import State, get_state
 from app.core.tokens import hash_token
@@ -75,31 +78,44 @@ async def authenticate(request: Request) -> Caller:
     caller: Caller | None = request.scope["state"].get(CALLER)
     if caller is None:
         caller = request.scope["state"][CALLER] = await _authenticate(request)
+        admit_application(request, caller.application_id)
+        if caller.account_id is not None:
+            admit_account(request, caller.account_id)
     return caller
 
 
 async def _authenticate(request: Request) -> Caller:
     state = get_state(request)
     credentials = read_credentials(request)
+    check = partial(check_failures, request)
     if credentials.scheme == "apikey":
-        application_id = await find_application_id_by_key(state, credentials.secret)
+        application_id = await find_application_id_by_key(state, credentials.secret, before_look_up=check)
         if application_id is None:
+            count_failure(request)
             raise ApiError(ErrorCode.UNAUTHORIZED, "The API key is wrong or revoked.")
         return Caller(application_id)
-    caller = await find_token_caller(state, credentials.secret) if credentials.scheme == "bearer" else None
-    if caller is not None:
-        return caller
+    if credentials.scheme == "bearer":
+        caller = await find_token_caller(state, credentials.secret, before_look_up=check)
+        if caller is not None:
+            return caller
+        count_failure(request)
     source = request.headers.get("x-kloudless-source", "")
     if source.startswith(PICKER_SOURCES) and "active" in request.query_params:
         raise ApiError(ErrorCode.FORBIDDEN, "The token is wrong or revoked.")
     raise ApiError(ErrorCode.UNAUTHORIZED, "The token is wrong or revoked.")
 
 
-async def find_token_caller(state: State, token: str) -> Caller | None:
-    """Whose bearer token this is; None for a wrong one, or one of a dead account or application."""
+async def find_token_caller(
+    state: State, token: str, *, before_look_up: Callable[[], None] = lambda: None
+) -> Caller | None:
+    """Whose bearer token this is; None for a wrong one, or one of a dead account or application.
+
+    `before_look_up` is called when the token is not remembered, and may raise instead.
+    """
     token_hash = hash_token(token)
 
     async def load() -> Caller | None:
+        before_look_up()
         async with state.db.reading() as session:
             found = await AccountRepository(session).find_token(token_hash)
         if found is None:
@@ -125,7 +141,10 @@ async def load_row(state: State, account_id: int) -> AccountRow | None:
 
 
 async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountRow]:
-    """The caller and the account it names in the path: digits, or `me` for the token's own. ApiError 401, 403, 404."""
+    """The caller and the account it names in the path: digits, or `me` for the token's own.
+
+    ApiError 401, 403, 404; 429 beyond a limit.
+    """
     caller = await authenticate(request)
     if account_id == "me":
         if caller.account_id is None:
@@ -142,6 +161,9 @@ async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountR
     row = await load_row(get_state(request), number)
     if row is None or row.application_id != caller.application_id:
         raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    if caller.account_id is None:
+        admit_account(request, row.id)
+    hold_account(request, row.id)
     return caller, row
 
 

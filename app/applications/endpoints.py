@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -18,8 +19,9 @@ from app.applications.schemas import (
     ApplicationUpdate,
 )
 from app.applications.service import DeveloperCaller
-from app.core.errors import ErrorCode
+from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
+from app.core.http.limits import admit_application, check_failures, count_failure
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
 from app.core.http.replies import (
@@ -45,7 +47,17 @@ PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most object
 
 async def get_developer(request: Request) -> DeveloperCaller:
     """The developer whose Meta token came with the request."""
-    return await service.authenticate_developer(get_state(request), read_credentials(request))
+    credentials = read_credentials(request)
+    try:
+        developer = await service.authenticate_developer(
+            get_state(request), credentials, before_look_up=partial(check_failures, request)
+        )
+    except ApiError as error:
+        if error.code is ErrorCode.UNAUTHORIZED:
+            count_failure(request)
+        raise
+    admit_application(request, f"developer:{developer.developer_id}")
+    return developer
 
 
 Developer = Annotated[DeveloperCaller, Depends(get_developer, scope="function")]

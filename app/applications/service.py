@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.applications.belongings import copy_belongings
@@ -28,13 +29,19 @@ class DeveloperCaller:
     developer_id: int
 
 
-async def authenticate_developer(state: State, credentials: Credentials) -> DeveloperCaller:
-    """Who shows this Meta token; ApiError 401 if nobody."""
+async def authenticate_developer(
+    state: State, credentials: Credentials, *, before_look_up: Callable[[], None] = lambda: None
+) -> DeveloperCaller:
+    """Who shows this Meta token; ApiError 401 if nobody.
+
+    `before_look_up` is called when the token is not remembered, and may raise instead.
+    """
     if credentials.scheme == "apikey":
         raise ApiError(ErrorCode.UNAUTHORIZED, "This needs a developer's Meta token: 'Bearer <token>'.")
     token_hash = hash_token(credentials.secret)
 
     async def load() -> int | None:
+        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_developer_id_by_token(token_hash)
 
@@ -44,11 +51,14 @@ async def authenticate_developer(state: State, credentials: Credentials) -> Deve
     return DeveloperCaller(developer_id)
 
 
-async def find_application_id_by_key(state: State, key: str) -> str | None:
-    """Which application owns this API key; None for a wrong or revoked one."""
+async def find_application_id_by_key(
+    state: State, key: str, *, before_look_up: Callable[[], None] = lambda: None
+) -> str | None:
+    """Which application owns this API key; None for a wrong or revoked one. `before_look_up` is as above."""
     key_hash = hash_token(key)
 
     async def load() -> str | None:
+        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_application_id_by_key(key_hash)
 

@@ -11,6 +11,7 @@ from app.core.cache import RowCache
 from app.core.db import Database
 from app.core.ids import IdCodec
 from app.core.keys import KeyRing
+from app.core.limiting import IncomingLimits
 from app.core.settings import Settings
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
@@ -31,6 +32,7 @@ class State:
     ids: IdCodec
     registry: Registry
     runtime: Runtime
+    limits: IncomingLimits
 
     async def aclose(self) -> None:
         """Closes what is open."""
@@ -75,6 +77,7 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
+        limits=IncomingLimits(settings),
     )
 
 

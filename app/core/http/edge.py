@@ -20,8 +20,8 @@ CORS_MAX_AGE_SECONDS = 600
 RETRY_AFTER_SECONDS = 1
 
 _EXPOSED = (
-    b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, Retry-After, "
-    b"X-Request-Id"
+    b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
+    b"RateLimit-Policy, Retry-After, X-Request-Id"
 )
 
 log = structlog.get_logger("app.request")
@@ -30,13 +30,24 @@ log = structlog.get_logger("app.request")
 class RequestState:
     """What the layers of one request share; at `scope["state"]["request"]`."""
 
-    __slots__ = ("body_bytes_max", "body_idle_seconds_max", "id", "origin")
+    __slots__ = (
+        "body_bytes_max",
+        "body_idle_seconds_max",
+        "held_accounts",
+        "id",
+        "origin",
+        "rate_policies",
+        "rates",
+    )
 
     def __init__(self, *, body_bytes_max: int, body_idle_seconds_max: float) -> None:
         self.id = str(uuid.uuid4())
         self.origin = ""
         self.body_bytes_max = body_bytes_max  # byte routes raise it before they read
         self.body_idle_seconds_max = body_idle_seconds_max
+        self.rate_policies: list[str] = []
+        self.rates: list[str] = []
+        self.held_accounts: list[int] = []  # counted as running until the end
 
 
 class Edge:
@@ -80,6 +91,8 @@ class Edge:
         finally:
             body.close()
             self._running_count -= 1
+            if state.held_accounts and self.state.limits.parallel is not None:
+                self.state.limits.parallel.leave(state.held_accounts)
             route = scope.get("route")
             log.info(
                 "request",
@@ -144,6 +157,11 @@ class _Reply:
                 (b"access-control-allow-origin", b"*"),
                 (b"access-control-expose-headers", _EXPOSED),
             ]
+            if self.state.rates:
+                message["headers"] += [
+                    (b"ratelimit-policy", ", ".join(self.state.rate_policies).encode()),
+                    (b"ratelimit", ", ".join(self.state.rates).encode()),
+                ]
         self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 

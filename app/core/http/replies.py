@@ -89,6 +89,7 @@ STRUCTS: list[Any] = []  # every struct that a route answers with; main merges t
 ERRORS_OF_ALL = (
     ErrorCode.BAD_REQUEST,
     ErrorCode.INVALID_PARAMETERS,
+    ErrorCode.TOO_MANY_REQUESTS,
     ErrorCode.INTERNAL_ERROR,
     ErrorCode.SERVICE_NOT_AVAILABLE,
 )
