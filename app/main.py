@@ -95,6 +95,10 @@ def _build_lifespan(state: State) -> Any:
 
 
 def _answer(request: Request, error: ApiError) -> Response:
+    build_page = request.scope["state"].get("build_error_page")  # set by routes that people open in a browser
+    if build_page is not None:
+        page: Response = build_page(error)
+        return page
     body, headers = encode_error(error, get_request_state(request).id)
     return Response(body, status_code=error.code.status, headers=headers)
 

@@ -10,10 +10,16 @@ from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
 from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
+from app.links import endpoints as links
+from app.links import public_endpoints as public_links
+from app.permissions import endpoints as permissions
+from app.properties import endpoints as properties
+from app.search import endpoints as search
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
 from app.uploads import endpoints as uploads
+from app.versions import endpoints as versions
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
@@ -23,8 +29,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     storage.direct,
     files.router,
     files.direct,
+    search.direct,
+    search.router,
     uploads.router,
     uploads.direct,
+    links.router,
+    public_links.direct,
+    permissions.router,
+    properties.router,
+    versions.router,
+    versions.direct,
     applications.router,
     belongings.router,
     developers.router,

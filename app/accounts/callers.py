@@ -17,10 +17,13 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
 from app.core.http.limits import admit_account, admit_application, check_failures, count_failure, hold_account
 from app.core.http.reading import read_header_flag, read_json_header
+from app.core.keys import KeysError
 from app.core.state import State, get_state
 from app.core.tokens import hash_token
 from app.models import Account
 from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError
+from connectors.core.manifest import Capabilities
 from connectors.core.service import AccountContext, Service
 
 ACCOUNT_DIGITS_MAX = 16
@@ -211,6 +214,14 @@ def build_connector(
             extra_headers=extra_headers or {},
         ),
     )
+
+
+def find_capabilities(state: State, row: AccountRow, service: Service) -> Capabilities:
+    """What this account can do as far as is known without asking its storage; the service's if it cannot be opened."""
+    try:
+        return build_connector(state, row).capabilities
+    except (ConnectorError, KeysError):
+        return service.manifest.capabilities
 
 
 def seal_credentials(state: State, credentials: dict[str, str], *, application_id: str, service: str) -> str:

@@ -14,6 +14,7 @@ from app.accounts.callers import (
     authenticate,
     authorize,
     build_row,
+    find_capabilities,
     find_service,
     open_connector,
     open_credentials,
@@ -99,7 +100,7 @@ def build_account_reply(
         href=f"{get_request_state(request).origin}/v1/accounts/{row.id}",
     )
     if is_full and found:
-        reply.properties = AccountProperties(build_capability_map(found.manifest.capabilities))
+        reply.properties = AccountProperties(build_capability_map(find_capabilities(state, row, found)))
     if caller.account_id is None:
         reply.token_expiry = row.token_expires_at
         reply.refresh_token_expiry = row.refresh_token_expires_at
@@ -128,10 +129,6 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
         "can_delete_folder",
     ]
     never = [
-        "permissions_supported_for_files",
-        "can_list_properties",
-        "properties_supported_for_files",
-        "can_delete_all_properties",
         "can_list_users",
         "can_retrieve_user",
         "can_list_groups",
@@ -144,6 +141,10 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
         "can_move_folder": capabilities.move_folder,
         "can_search_file_name": capabilities.search,
         "multipart_uploads_supported_for_files": capabilities.start_upload,
+        "permissions_supported_for_files": capabilities.list_permissions and capabilities.set_permissions,
+        "can_list_properties": capabilities.list_properties,
+        "properties_supported_for_files": capabilities.list_properties,
+        "can_delete_all_properties": capabilities.list_properties,
     }
     return {name: CapabilityValue(value) for name, value in values.items()}
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from app.core.db import AnySession, WriteSession
-from app.models import Account, Application, BearerToken
+from app.models import Account, Application, BearerToken, Link
 
 
 class AccountRepository:
@@ -92,10 +92,14 @@ class AccountRepository:
         return await self._writer.scalar(query) is not None
 
     async def mark_deleted(self, account: Account, *, at: datetime) -> list[str]:
-        """Purges the account's secrets and tokens; returns the hashes of the tokens."""
+        """Purges the account's secrets, tokens and links; returns the hashes of the tokens.
+
+        Connecting again revives the account, and must not revive addresses that its owner believes dead.
+        """
         account.deleted_at = at
         account.sealed_credentials = None
         account.custom_properties = {}
+        await self._writer.execute(delete(Link).where(Link.account_id == account.id))
         return await self.delete_tokens(account.id)
 
     async def list_orphan_ids(self, *, limit: int) -> list[int]:

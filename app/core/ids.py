@@ -1,6 +1,6 @@
-"""Public ids and page tokens: the provider's own, encrypted with the account as associated data. Made only here.
+"""Public ids of files, folders and versions, and page tokens: the provider's own, encrypted for one account.
 
-AES-SIV is deterministic, so an id is the same wherever it appears; another account's id does not open.
+Made only here. AES-SIV is deterministic, so an id is the same wherever it appears; another account's id does not open.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from connectors.core.resources import Kind, RawId, Ref
+from connectors.core.resources import Kind, RawId, Ref, VersionId
 
 ID_CHARACTERS_MAX = 8192
+PAGE_CHARACTERS_MAX = 32_768
+"""A token may hold a place in a whole tree; a request's head has room for two."""
+
 ROOT_ID = "root"
 """An account's top folder, in place of an id (contract 1.6)."""
 _VERSION = b"\x01"
@@ -43,7 +46,7 @@ class IdCodec:
 
     def decode(self, account_id: int, public_id: str) -> Ref | None:
         """What an id names; None if it is not one of that account's. Padding at the end is accepted."""
-        plain = self._open(public_id.rstrip("="), b"resource:%d" % account_id)
+        plain = self._open(public_id.rstrip("="), b"resource:%d" % account_id, ID_CHARACTERS_MAX)
         if plain is None:
             return None
         raw_id = RawId(plain[1:].decode("utf-8", "surrogatepass"))
@@ -58,14 +61,24 @@ class IdCodec:
 
     def decode_page(self, account_id: int, scope: str, token: str) -> str | None:
         """The provider's cursor; None for a token of another listing or account, or no token at all."""
-        plain = self._open(token, b"page:%d:" % account_id + scope.encode("utf-8", "surrogatepass"))
+        associated = b"page:%d:" % account_id + scope.encode("utf-8", "surrogatepass")
+        plain = self._open(token, associated, PAGE_CHARACTERS_MAX)
         return None if plain is None else plain.decode("utf-8", "surrogatepass")
+
+    def encode_version(self, account_id: int, file: RawId, version: VersionId) -> str:
+        """The public id of one version of a file; it says nothing for any other file."""
+        return self._seal(version.encode("utf-8", "surrogatepass"), _bind_to_file(account_id, file))
+
+    def decode_version(self, account_id: int, file: RawId, public_id: str) -> VersionId | None:
+        """The version that an id names; None if it is not one of that file's. Padding at the end is accepted."""
+        plain = self._open(public_id.rstrip("="), _bind_to_file(account_id, file), ID_CHARACTERS_MAX)
+        return None if plain is None else VersionId(plain.decode("utf-8", "surrogatepass"))
 
     def _seal(self, plain: bytes, associated: bytes) -> str:
         return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
 
-    def _open(self, text: str, associated: bytes) -> bytes | None:
-        if not text or len(text) > ID_CHARACTERS_MAX or not text.isascii():
+    def _open(self, text: str, associated: bytes, characters_max: int) -> bytes | None:
+        if not text or len(text) > characters_max or not text.isascii():
             return None
         try:
             data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -78,3 +91,7 @@ class IdCodec:
             return self._cipher.decrypt(data[1:], [associated])
         except InvalidTag:
             return None
+
+
+def _bind_to_file(account_id: int, file: RawId) -> bytes:
+    return b"version:%d:" % account_id + file.encode("utf-8", "surrogatepass")

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     shutdown_seconds_max: float = Field(
         4.0, gt=0, le=60, description="How long running requests may go on after SIGTERM."
     )
+    links_redirect: bool = Field(
+        default=True,
+        description="Whether public links send browsers on to the storage's own short-lived addresses, where it has "
+        "them; otherwise all bytes come through this server.",
+    )
     upload_session_hours_max: float = Field(
         168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
     )

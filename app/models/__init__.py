@@ -11,6 +11,7 @@ from app.models.applications import (
     TrustedDomain,
 )
 from app.models.idempotency import IdempotentRequest
+from app.models.links import Link
 from app.models.record import Base
 from app.models.uploads import UploadPart, UploadSession
 
@@ -23,6 +24,7 @@ __all__ = [
     "Developer",
     "DeveloperToken",
     "IdempotentRequest",
+    "Link",
     "RedirectUri",
     "ServiceKey",
     "TrustedDomain",

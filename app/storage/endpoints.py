@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.accounts.creating import CreatingRoute
-from app.core.errors import ApiError, ErrorCode
+from app.core.errors import ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
 from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
 from app.storage import service
 from app.storage.opening import Storage, open_storage, read_ref
+from app.storage.paging import FIRST_PAGE
 from app.storage.schemas import (
     PATH_CHARACTERS_MAX,
     ContentsPage,
@@ -127,22 +128,36 @@ async def get_folder(storage: AccountStorage, ref: FolderRef) -> Response:
                 maximum=PAGE_SIZE_MAX,
                 default=PAGE_SIZE_MAX,
             ),
-            describe_parameter("recursive", "query", "Not offered by this version.", type="boolean", default=False),
+            describe_parameter(
+                "recursive",
+                "query",
+                "All that is below the folder, at any depth; a folder comes before what it holds.",
+                type="boolean",
+                default=False,
+            ),
         ),
     ),
 )
 async def list_contents(request: Request) -> Response:
-    """Lists a folder's files and folders, mixed, in pages."""
+    """Lists a folder's files and folders, mixed, in pages; with `recursive` also those of the folders below.
+
+    Whatever changes meanwhile: what stays is listed exactly once.
+    """
     storage = await open_storage(request)
     ref = read_ref(request, storage, kind="folder")
     limit = read_number(request, "page_size", default=PAGE_SIZE_MAX, minimum=1, maximum=PAGE_SIZE_MAX)
-    if read_flag(request, "recursive"):
-        raise ApiError(ErrorCode.NOT_IMPLEMENTED, "Recursive listing is not offered by this version.")
     page = request.query_params.get("page")
-    objects, next_page = await service.list_folder(storage, folder=ref.raw_id, page=page, limit=limit)
+    found, next_page = await service.list_folder(
+        storage, folder=ref.raw_id, page=page, limit=limit, is_recursive=read_flag(request, "recursive")
+    )
     return JsonReply(
         ContentsPage(
-            api="storage", count=len(objects), page=page or service.FIRST_PAGE, next_page=next_page, objects=objects
+            api="storage",
+            count=len(found.resources),
+            page=page or FIRST_PAGE,
+            next_page=next_page,
+            objects=[storage.present.build(resource) for resource in found.resources],
+            partial=found.is_partial,
         )
     )
 

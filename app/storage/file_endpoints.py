@@ -12,7 +12,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
 from app.core.http.replies import JsonReply, describe, empty_reply
 from app.storage import service
-from app.storage.downloads import DownloadReply, build_head_reply
+from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
@@ -23,8 +23,8 @@ from app.storage.endpoints import (
 )
 from app.storage.forms import FormUpload
 from app.storage.opening import open_storage, read_body_source, read_ref
-from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate
-from connectors.core.resources import File, Ref
+from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate, UploadUrlCreate, UploadUrlReply
+from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
 METADATA_HEADER = "X-Kloudless-Metadata"
@@ -114,6 +114,24 @@ async def upload_file(request: Request) -> Response:
     return JsonReply(storage.present.build(file), 200 if file.is_replacement else 201)
 
 
+@router.post("/files/upload_url", **describe(UploadUrlReply, errors=WRITE_ERRORS))
+async def create_upload_url(storage: AccountStorage, body: UploadUrlCreate) -> Response:
+    """Makes an address at the storage that takes a file's bytes directly, without a key, until it expires.
+
+    What has that name is replaced. Whoever has the address can use it. 501 where the storage has no such addresses.
+    """
+    signed = await service.create_upload_url(storage, body)
+    return JsonReply(
+        UploadUrlReply(
+            url=signed.url,
+            method=signed.method,
+            headers=signed.headers,
+            expires=signed.expires_at,
+            account=storage.row.id,
+        )
+    )
+
+
 @router.get("/files/{file_id}", **describe(FileReply, errors=STORAGE_ERRORS))
 async def get_file(storage: AccountStorage, ref: FileRef) -> Response:
     """A file's metadata."""
@@ -139,7 +157,7 @@ async def download_file(request: Request) -> Response:
     """Streams a file's bytes, whole or one range of them."""
     storage = await open_storage(request)
     ref = read_ref(request, storage, kind="file")
-    return DownloadReply(storage.connector, ref.raw_id, name="file", request_headers=request.headers)
+    return DownloadReply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.head(
@@ -153,10 +171,8 @@ async def download_file(request: Request) -> Response:
 async def head_file(request: Request) -> Response:
     """The headers of a download without the bytes."""
     storage = await open_storage(request)
-    file = await storage.connector.get(read_ref(request, storage, kind="file"))
-    if not isinstance(file, File):
-        raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
-    return build_head_reply(file, request.headers)
+    ref = read_ref(request, storage, kind="file")
+    return await build_head_reply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.put(

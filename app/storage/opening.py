@@ -44,6 +44,7 @@ async def open_storage(request: Request) -> Storage:
         account_id=row.id,
         origin=get_request_state(request).origin,
         root=connector.manifest.root,
+        can_list_recursively=connector.capabilities.list_recursive,
         include_raw=read_header_flag(request, "x-kloudless-raw-data"),
     )
     # The error handler turns the conflicting resource of a connector's error into its public id.

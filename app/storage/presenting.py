@@ -13,12 +13,22 @@ from connectors.core.resources import File, Folder, Kind, Parent, RawId, Ref, Re
 class Presenter:
     """Makes the objects of one account for one request; parents that repeat on a page are made once."""
 
-    def __init__(self, *, ids: IdCodec, account_id: int, origin: str, root: Ref, include_raw: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        ids: IdCodec,
+        account_id: int,
+        origin: str,
+        root: Ref,
+        can_list_recursively: bool,
+        include_raw: bool = False,
+    ) -> None:
         self._ids = ids
         self._encode_id = ids.build_encoder(account_id)
         self._account_id = account_id
         self._prefix = f"{origin}/v1/accounts/{account_id}/storage"
         self._root = root
+        self._can_list_recursively = can_list_recursively
         self._include_raw = include_raw
         self._parents: dict[tuple[RawId, str | None], ParentReply] = {}
 
@@ -94,7 +104,7 @@ class Presenter:
             last_modifier=_build_person(folder.last_modifier_id),
             can_create_folders=folder.can_create_folders,
             can_upload_files=folder.can_upload_files,
-            can_list_recursively=False,
+            can_list_recursively=self._can_list_recursively,
             ids={"default": public_id},
             href=f"{self._prefix}/folders/{public_id}",
             raw=RawReply(folder.raw_id, folder.raw) if self._include_raw else UNSET,

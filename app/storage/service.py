@@ -6,35 +6,24 @@ from typing import Any
 
 from app.core.errors import ApiError, ErrorCode
 from app.storage.opening import Storage
-from app.storage.schemas import FileReply, FolderCreate, FolderReply, ResourceCopy, ResourceUpdate
+from app.storage.paging import read_cursor, read_page, write_cursor
+from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate, UploadUrlCreate
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import File, Folder, OnConflict, RawId, Ref, Resource
-
-FIRST_PAGE = "1"
-EMPTY_PAGES_MAX = 20
+from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource, SignedUrl
 
 
 async def list_folder(
-    storage: Storage, *, folder: RawId, page: str | None, limit: int
-) -> tuple[list[FileReply | FolderReply], str | None]:
-    """One page and the token of the next. Empty pages are skipped, because a client takes one for the end."""
-    scope = f"contents:{folder}"
-    cursor: str | None = None
-    if page not in {None, "", FIRST_PAGE}:
-        cursor = storage.state.ids.decode_page(storage.row.id, scope, page or "")
-        if cursor is None:
-            raise ApiError(
-                ErrorCode.INVALID_PARAMETERS, "page must be the next_page of an earlier reply of this folder."
-            )
-    limit = min(limit, storage.connector.manifest.limits.page_items_max)
-    for _ in range(EMPTY_PAGES_MAX):
-        result = await storage.connector.list_folder(folder, cursor=cursor, limit=limit)
-        cursor = result.next_cursor
-        if result.resources or cursor is None:
-            break
-    token = None if cursor is None else storage.state.ids.encode_page(storage.row.id, scope, cursor)
-    return [storage.present.build(resource) for resource in result.resources], token
+    storage: Storage, *, folder: RawId, page: str | None, limit: int, is_recursive: bool
+) -> tuple[Page, str | None]:
+    """One page of what is in a folder, or with `is_recursive` below it at any depth, and the token of the next."""
+    scope = f"{'recursive' if is_recursive else 'contents'}:{folder}"
+    connector = storage.connector
+    read = connector.list_recursive if is_recursive else connector.list_folder
+    limit = min(limit, connector.manifest.limits.page_items_max)
+    cursor = read_cursor(storage, scope, page)
+    found = await read_page(lambda cursor: read(folder, cursor=cursor, limit=limit), cursor)
+    return found, write_cursor(storage, scope, found.next_cursor)
 
 
 async def create_folder(storage: Storage, body: FolderCreate, *, fails_if_exists: bool) -> tuple[Folder, bool]:
@@ -67,6 +56,15 @@ async def upload(storage: Storage, *, parent: RawId, name: str, source: ByteSour
     """Stores a file; without `is_overwriting` under a free name if this one is taken."""
     on_conflict = OnConflict.REPLACE if is_overwriting else OnConflict.RENAME
     return await storage.connector.upload(parent, name, source, on_conflict=on_conflict)
+
+
+async def create_upload_url(storage: Storage, body: UploadUrlCreate) -> SignedUrl:
+    """An address at the storage that takes a file's bytes. ApiError 400 for a longer life than the storage allows."""
+    seconds_max = storage.connector.manifest.limits.signed_url_seconds_max
+    if storage.connector.capabilities.create_upload_url and body.expires_in > seconds_max:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"expires_in must be a number of seconds from 1 to {seconds_max}.")
+    parent = storage.present.decode_parent(body.parent_id)
+    return await storage.connector.create_upload_url(parent, body.name, seconds=body.expires_in)
 
 
 async def update(storage: Storage, ref: Ref, body: ResourceUpdate) -> Resource:

@@ -196,12 +196,14 @@ class Connector(ABC):
 
         - The promises of list_folder; a folder comes before what it holds. `is_partial` when a limit ended the page
           early; its cursor goes on from there.
+        - Folders below that went meanwhile, or may not be read, hold nothing.
         """
         self._refuse("list_recursive")
 
     async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
         """Returns the files modified last, newest first, only those later than `after`; one page, no cursor.
 
+        - Files whose time the provider does not tell come last, and not at all with `after`.
         - `is_partial` when a limit ended the look around before everything was seen.
         """
         self._refuse("list_recent")

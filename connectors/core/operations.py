@@ -6,13 +6,16 @@ from connectors.core.connector import Connector
 from connectors.core.layers.check import CheckingConnector
 from connectors.core.layers.context import ContextConnector
 from connectors.core.layers.simulate import SimulatingConnector
+from connectors.core.layers.walking import WALK_LIMITS, WalkingConnector, WalkLimits
 
 
-def build_operations(connector: Connector, *, account_key: str) -> Connector:
-    """Check, then simulate, then context, outermost first.
+def build_operations(connector: Connector, *, account_key: str, walk_limits: WalkLimits = WALK_LIMITS) -> Connector:
+    """Check, then walk, then simulate, then context, outermost first.
 
-    - check sees what the caller asked, and refuses before any request, also what simulate would only start.
-    - simulate builds missing abilities out of the connector's own operations, each of them with
+    - check sees what the caller asked, and refuses before any request, also what the others would only start.
+    - walk looks through whole trees, with
+    - simulate, which builds missing abilities out of the connector's own operations, each of them with
     - context around it, so that an error names the operation that failed at the provider.
     """
-    return CheckingConnector(SimulatingConnector(ContextConnector(connector, account_key=account_key)))
+    simulating = SimulatingConnector(ContextConnector(connector, account_key=account_key))
+    return CheckingConnector(WalkingConnector(simulating, limits=walk_limits))

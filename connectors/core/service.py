@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.core.connector import Connector
+from connectors.core.layers.walking import WALK_LIMITS, WalkLimits
 from connectors.core.manifest import Manifest
 from connectors.core.operations import build_operations
 from connectors.core.stack import Runtime, TokenSource
@@ -56,8 +57,9 @@ class Service:
 class Registry:
     """The offered services by name."""
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    def __init__(self, services: Iterable[Service], *, walk_limits: WalkLimits = WALK_LIMITS) -> None:
         self._services = {service.manifest.service: service for service in services}
+        self._walk_limits = walk_limits
 
     def __iter__(self) -> Iterator[Service]:
         return iter(self._services.values())
@@ -68,4 +70,5 @@ class Registry:
 
     def open(self, name: str, context: AccountContext) -> Connector:
         """A connector with checks, simulated abilities and error context around it; KeyError if not offered."""
-        return build_operations(self._services[name].build(context), account_key=context.account_key)
+        connector = self._services[name].build(context)
+        return build_operations(connector, account_key=context.account_key, walk_limits=self._walk_limits)

@@ -30,7 +30,7 @@ from connectors.core.resources import (
 from connectors.core.uploads import choose_part_bytes
 from connectors.local import operations, uploads
 from connectors.local.downloads import OpenFile, choose_range, read_chunks
-from connectors.local.listing import Search, list_page
+from connectors.local.listing import Walk, list_page
 from connectors.local.manifest import MANIFEST
 from connectors.local.mapping import Mapper, build_etag, read_media_type, read_time
 from connectors.local.names import Parts, read_name, read_path, read_raw_id, show
@@ -213,7 +213,7 @@ class LocalConnector(Connector):
         parts = read_raw_id(folder or self.manifest.root.raw_id)
         return await self._long(
             "search",
-            lambda tree, mapper, stop: Search(tree, mapper, query, parts, cursor, limit).run(stop),
+            lambda tree, mapper, stop: Walk(tree, mapper, parts, cursor, limit, query).run(stop),
             Repeat.SAFE,
         )
 
@@ -269,6 +269,14 @@ class LocalConnector(Connector):
 
     async def abort_upload(self, session: UploadSession) -> None:
         await self._quick("abort_upload", lambda tree, _: uploads.abort(tree, session), Repeat.IDEMPOTENT)
+
+    async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        parts = read_raw_id(folder)
+        return await self._long(
+            "list_recursive",
+            lambda tree, mapper, stop: Walk(tree, mapper, parts, cursor, limit).run(stop),
+            Repeat.SAFE,
+        )
 
     def _tree(self) -> Tree:
         return Tree(find_grant(self._settings, self._application_id, self._credentials))

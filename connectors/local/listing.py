@@ -1,4 +1,4 @@
-"""Pages of a folder and of a search: in order of the names' bytes, each from the last name of the one before on."""
+"""Pages of a folder, of a tree and of a search: in order of the names' bytes, each on from the last one's last name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import heapq
 import os
 import stat
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.folding import fold
 from connectors.core.resources import Page, Resource
 from connectors.local.mapping import Above, Mapper
 from connectors.local.names import Parts, is_hidden, show, split_path
@@ -21,11 +21,11 @@ from connectors.local.threads import Stop
 from connectors.local.tree import Tree, read_names
 from connectors.local.writes import sweep
 
-SEARCH_ENTRIES_MAX = 200_000
-"""How many names one page of a search looks at."""
+WALK_ENTRIES_MAX = 200_000
+"""How many names one page of a tree or a search looks at."""
 
-SEARCH_SECONDS_MAX = 5.0
-"""How long one page of a search looks."""
+WALK_SECONDS_MAX = 5.0
+"""How long one page of a tree or a search looks."""
 
 _CURSOR_VERSION = b"\x01"
 _SCOPE_BYTES = 8
@@ -69,22 +69,25 @@ def _look(tree: Tree, mapper: Mapper, above: Above, folder: int, name: bytes) ->
 
 
 @dataclass(slots=True)
-class Search:
-    """One page of a search by name below a folder, each folder before what it holds; links are found, not followed."""
+class Walk:
+    """One page of what is below a folder, or of that whose name holds the query: each folder before what it holds.
+
+    Links are found, not followed.
+    """
 
     tree: Tree
     mapper: Mapper
-    query: str
     folder: Parts
     cursor: str | None
     limit: int
+    query: str | None = None
     seen: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
     def run(self, stop: Stop) -> Page:
         """The page. When a limit ends it early it is partial, and its cursor goes on from there."""
-        wanted = _fold(self.query)
-        scope = b"search\0" + wanted.encode("utf-8", "surrogatepass")
+        wanted = None if self.query is None else fold(self.query)
+        scope = b"walk" if wanted is None else b"search\0" + wanted.encode("utf-8", "surrogatepass")
         last: Parts = ()
         resources: list[Resource] = []
         for parts in self._walk(_read_cursor(self.cursor, scope, self.folder), stop):
@@ -93,7 +96,7 @@ class Search:
                 return Page(resources, next_cursor, is_partial=len(resources) < self.limit)
             self.seen += 1
             last = parts[len(self.folder) :]
-            if wanted in _fold(show(parts[-1])):
+            if wanted is None or wanted in fold(show(parts[-1])):
                 resources += self._build(parts)
         return Page(resources)
 
@@ -101,7 +104,7 @@ class Search:
     def _is_spent(self) -> bool:
         if not self.seen:
             return False  # every page moves on by at least one name
-        return self.seen >= SEARCH_ENTRIES_MAX or time.monotonic() - self.started_at > SEARCH_SECONDS_MAX
+        return self.seen >= WALK_ENTRIES_MAX or time.monotonic() - self.started_at > WALK_SECONDS_MAX
 
     def _build(self, parts: Parts) -> Iterator[Resource]:
         with suppress(OSError, ConnectorError), self.tree.find(parts) as found:
@@ -152,10 +155,6 @@ def _scan(folder: int) -> list[tuple[bytes, bool]]:
             return [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
     finally:
         os.close(folder)
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _scope(kind: bytes, folder: Parts) -> bytes:

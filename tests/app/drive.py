@@ -93,14 +93,19 @@ class Drive:
         assert reply.status_code == 200, reply.text
         return reply.content
 
-    def walk(self, folder: str, *, page_size: int) -> list[dict[str, Any]]:
+    def walk(self, folder: str, *, page_size: int, is_recursive: bool = False) -> list[dict[str, Any]]:
         """Every page of a folder, first to last."""
+        params = {"recursive": "true"} if is_recursive else {}
+        return self.walk_pages(f"folders/{folder}/contents", page_size=page_size, **params)
+
+    def walk_pages(self, path: str, *, page_size: int, **params: str) -> list[dict[str, Any]]:
+        """Every page of a list, first to last."""
         pages: list[dict[str, Any]] = []
         page: str | None = "1"
         while page is not None:
             assert len(pages) < PAGES_MAX
-            params = {"page": page, "page_size": str(page_size)}
-            pages.append(read_json(self.client.get(self.url(f"folders/{folder}/contents"), params=params)))
+            asked = {**params, "page": page, "page_size": str(page_size)}
+            pages.append(read_json(self.client.get(self.url(path), params=asked)))
             assert pages[-1]["next_page"] != page
             page = pages[-1]["next_page"]
         return pages

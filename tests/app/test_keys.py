@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.core.keys import KeyRing, KeysError, generate_keys
 from app.core.state import State
-from app.models import Account, ApiKey, IdempotentRequest, ServiceKey, UploadSession
+from app.models import Account, ApiKey, IdempotentRequest, Link, ServiceKey, UploadSession
 from app.resealing import RESEALERS, reseal_all
 from tests.servers.api import Api, Caller
 
@@ -158,11 +158,14 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
         token = client.post(f"{caller.account_url}/tokens", headers=key).json()
         oauth_client = {"service": "local", "client_id": "me", "client_secret": "a secret of sixteen 1234"}
         developer.post(f"/v1/meta/applications/{caller.application_id}/service_keys", json=oauth_client)
-        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 5
+        link = client.post(f"{caller.storage_url}/links", json={"file_id": before["objects"][0]["id"]}).json()
+        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 6
         api.state.cache.clear()
         made = developer.post(f"/v1/meta/applications/{caller.application_id}/apikeys").json()["key"]
         assert client.get(f"{caller.storage_url}/folders/root/contents").json() == before
         assert client.get(before["objects"][0]["href"] + "/contents").content == b"content"
+        assert client.get(link["href"]).json() == link
+        assert client.get(f"{link['url']}/download").content == b"content"
         assert client.put(f"{url}/{upload['id']}", params={"part_number": 1}, content=b"part").status_code == 200
         assert client.post(f"{url}/{upload['id']}/complete").status_code == 201
         assert client.post(f"{caller.account_url}/tokens", headers=key).json() == token
@@ -187,6 +190,7 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
                         select(IdempotentRequest.sealed_reply).where(IdempotentRequest.sealed_reply.is_not(None))
                     )
                 ),
+                *(await session.scalars(select(Link.sealed_token))),
             ]
         return {str(text).split(".")[1] for text in sealed}
 

@@ -12,6 +12,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.app.drive import METADATA
+from tests.app.sharing import connect_sharing
 from tests.servers.api import Api, Caller
 
 pytestmark = pytest.mark.parametrize("api", ["sqlite"], indirect=True)  # the document is the same on every database
@@ -105,7 +106,8 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    for name in ("ContentsPage", "AccountPage", "QuotaReply", "UploadSessionReply", "Capabilities", "Limits"):
+    pages = ("ContentsPage", "SearchPage", "RecentPage", "AccountPage")
+    for name in (*pages, "QuotaReply", "UploadSessionReply", "VersionReply", "Capabilities", "Limits"):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
     assert optional == {"conflicting_resource_id"}
@@ -117,7 +119,8 @@ def test_only_the_public_pages_need_no_credentials(
 ) -> None:
     assert document["security"] == [{"ApiKey": []}]
     public = {path for (_, path), operation in operations.items() if operation.get("security") == []}
-    assert public == {"/health", "/ready", "/v1/public/services", "/v1/public/services/{service_name}"}
+    services = {"/v1/public/services", "/v1/public/services/{service_name}"}
+    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"} | services
 
 
 class Recorder(httpx.BaseTransport):
@@ -166,6 +169,9 @@ def live(caller: Caller, client: httpx.Client) -> None:
     one, many = f"{storage}/files/{file['id']}", f"{storage}/folders/{folder['id']}"
     for path in (one, many, f"{one}/contents", f"{many}/contents", f"{storage}/quota", f"{storage}/path?path=/a.txt"):
         client.get(path, headers=key)
+    client.get(f"{storage}/folders/root/contents?recursive=true", headers=key)
+    for path in ("search?q=a", "search", "search?q=a&lang=raw", "search?q=a&parents=x", "recent", "recent?page=9"):
+        client.get(f"{storage}/{path}", headers=key)
     client.head(f"{one}/contents", headers=key)
     client.get(f"{one}/contents", headers={**key, "Range": "bytes=0-1"})
     client.get(f"{one}/contents", headers={**key, "Range": "bytes=99-"})
@@ -188,6 +194,64 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.delete(f"{many}?recursive=true", headers=key)
     client.patch(one, headers=key, json={"name": "b.txt"})
     client.delete(f"{one}", headers=key)
+
+
+def share(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
+    """What only some storages offer, at one that has it all, with mistakes."""
+    key, storage = caller.key_header, file["href"].partition("/files/")[0]
+    versions = client.get(f"{file['href']}/versions", headers=key).json()
+    client.get(f"{file['href']}/versions", headers=key, params={"page": "nonsense"})
+    version = versions["objects"][0]["href"]
+    for headers in (key, {}, {"Authorization": "APIKey wrong"}):
+        client.get(version, headers=headers)
+        client.get(f"{version}/contents", headers={**headers, "Range": "bytes=0-1"})
+        client.head(f"{version}/contents", headers=headers)
+        client.post(f"{version}/restore", headers=headers)
+    client.post(f"{storage}/files/upload_url", headers=key, json={"name": "b.txt"})
+    client.post(f"{caller.storage_url}/files/upload_url", headers=key, json={"name": "b.txt"})
+    folder = f"{storage}/folders/root"
+    for path in (f"{file['href']}/permissions", f"{folder}/permissions"):
+        client.patch(path, headers=key, json={"ann@example.com": "reader"})
+        client.get(path, headers={**key, "X-Kloudless-Raw-Data": "true"})
+        client.put(path, headers=key, json=[])
+        client.put(path, headers=key, json=["nonsense"])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": "1"}])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": 1}])
+    client.get(f"{file['href']}/properties", headers=key)
+    client.delete(f"{file['href']}/properties", headers=key)
+    client.get(f"{version}x", headers=key)
+    client.get(f"{version}/contents", headers={**key, "Range": "bytes=99-"})
+
+
+def link(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
+    """Public links, and what visitors do with them, with mistakes."""
+    key, storage = caller.key_header, file["href"].partition("/files/")[0]
+    links = f"{storage}/links"
+    for resource in (file["href"], f"{storage}/folders/root"):
+        client.get(f"{resource}/links", headers=key)
+    client.post(links, headers=key, json={"file_id": "nonsense"})
+    body = {"file_id": file["id"], "direct": True, "password": "secret", "expiration": "2100-01-01"}
+    made = client.post(links, headers=key, json=body).json()
+    client.get(links, headers=key)
+    client.get(links, headers=key, params={"ordering": "name"})
+    client.get(made["href"], headers=key)
+    page = {"Accept": "text/html"}
+    for headers in ({}, page):
+        for path in (made["url"], f"{made['url']}/download", "/l/nonsense"):
+            client.get(path, headers=headers)
+            client.head(path, headers=headers)
+        client.post(made["url"], headers=headers, data={"password": "wrong"})
+        client.post(made["url"], headers=headers, data={"password": "secret"})
+    for headers in ({}, {"Prefer": "relay"}, {"Prefer": "relay", "Range": "bytes=0-1"}, {"If-Match": '"other"'}):
+        client.get(made["url"], headers=headers)
+        client.head(f"{made['url']}/download", headers=headers)
+    client.patch(made["href"], headers=key, json={"active": False, "direct": False, "password": None})
+    client.get(made["url"])
+    client.patch(made["href"], headers=key, json={"active": True})
+    client.get(made["url"])
+    client.patch(made["href"], headers=key, json={"active": 7})
+    client.delete(made["href"], headers=key)
+    client.delete(made["href"], headers=key)
 
 
 def manage(caller: Caller, client: httpx.Client) -> None:
@@ -239,8 +303,12 @@ def test_replies_are_as_documented(
     caller: Caller, document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
     recorder = Recorder()
+    with caller.client() as client:
+        file = connect_sharing(caller, client).upload("a.txt", b"bytes")
     with httpx.Client(base_url=caller.api.base_url, transport=recorder) as client:
         live(caller, client)
+        share(caller, client, file)
+        link(caller, client, file)
         manage(caller, client)
     asked = set()
     for method, path, reply in recorder.seen:
@@ -254,7 +322,8 @@ def test_replies_are_as_documented(
             errors = OAS31Validator(schema, format_checker=oas31_format_checker).iter_errors(reply.json())
             assert [error.message for error in errors] == [], (method, path, reply.text)
         elif reply.content:
-            assert "application/octet-stream" in content, (method, path, reply.status_code)
+            kind = "text/html" if reply.headers["content-type"].startswith("text/html") else "application/octet-stream"
+            assert kind in content or reply.is_error, (method, path, reply.status_code)
     assert asked == set(operations)
 
 

@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from app.core.errors import ErrorCode
 from app.core.settings import Settings
 from connectors.core.connector import Connector
-from connectors.core.layers.simulate import SimulatingConnector
 from connectors.core.manifest import Capabilities, Limits, Manifest
+from connectors.core.operations import build_operations
 from connectors.core.service import Options
 from connectors.registry import build_registry
 from tests.architecture.tree import ROOT, list_files
@@ -123,7 +123,8 @@ def _describe_capability(manifest: Manifest, name: str) -> str:
     if getattr(manifest.capabilities, name):
         return "yes"
     inner = cast("Connector", SimpleNamespace(manifest=manifest, capabilities=manifest.capabilities))
-    return "simulated" if getattr(SimulatingConnector(inner).capabilities, name) else NOTHING
+    offered = build_operations(inner, account_key="").capabilities
+    return "simulated" if getattr(offered, name) else NOTHING
 
 
 def _describe_limit(limit: object) -> str:

@@ -110,7 +110,9 @@ def measure_stages(origin: Origin, *, repeats_count: int = 30) -> str:
     refs = [Ref(entry.kind, resource.raw_id) for entry, resource in zip(entries, resources, strict=True)]
 
     def present() -> list[object]:
-        presenter = Presenter(ids=ids, account_id=ACCOUNT_ID, origin=ORIGIN_OF_CLIENT, root=MANIFEST.root)
+        presenter = Presenter(
+            ids=ids, account_id=ACCOUNT_ID, origin=ORIGIN_OF_CLIENT, root=MANIFEST.root, can_list_recursively=True
+        )
         return [presenter.build(resource) for resource in resources]
 
     objects = present()

@@ -162,6 +162,14 @@ def test_body_is_ignored_when_it_comes_with_get_and_delete(wire: Wire, caller: C
     assert wire.call("GET", url, ids).status == 404
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_file_is_found_when_the_query_is_not_encoded(wire: Wire, caller: Caller, encoding: str) -> None:
+    wire.upload(NAME, b"abc")
+    request = wire.build_call("GET", f"{caller.storage_url}/search/?q=Für", {"account_id": caller.account_id})
+    wire.sent.sendall(request.decode().encode(encoding))
+    assert [item["name"] for item in wire.read_reply().data["objects"]] == [NAME]
+
+
 def test_file_is_renamed_and_moved_when_all_arguments_are_in_the_body(wire: Wire, caller: Caller) -> None:
     file_id = wire.upload("a.txt", b"abc").data["id"]
     folder = wire.call("POST", f"{caller.storage_url}/folders", {"account_id": 7, "parent_id": "root", "name": "F"})

@@ -11,6 +11,7 @@ from typing import Any
 
 import kloudless
 import pytest
+import requests
 from kloudless import exceptions
 from kloudless.resources import Resource
 
@@ -18,6 +19,7 @@ from tests.servers.api import ROOT, Caller
 
 CONTENT = os.urandom(700_000)
 CHUNK_BYTES = 64 * 1024
+ANSWER_SECONDS_MAX = 30
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +92,32 @@ def test_token_is_refused_when_it_is_wrong_or_of_another_application(caller: Cal
         kloudless.verify_token(caller.application_id, "wrong")
     assert raised.value.status == 400
     assert raised.value.error_data["error_code"] == "invalid_token"
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("storage/folders/root/contents", {"recursive": True, "page_size": 2}),
+        ("storage/search", {"q": "f", "page_size": 2}),
+        ("storage/search", {"q": "f", "page_size": 1, "parents": "root"}),
+    ],
+)
+def test_iterator_meets_everything_below_once_when_it_asks_for_a_whole_tree(
+    account: kloudless.Account, folder: Resource, path: str, params: dict[str, Any]
+) -> None:
+    for name in ("f1", "f2", "f3"):
+        upload(account, name, b"x", parent=folder.data["id"])
+    found = [item.data["name"] for item in account.get(path, params=params).get_paging_iterator()]
+    assert sorted(found) == sorted(["f1", "f2", "f3", folder.data["name"]])
+
+
+def test_iterator_meets_recent_files_newest_first_when_there_are_several_pages(account: kloudless.Account) -> None:
+    files = [upload(account, f"{number}", b"x") for number in range(5)]
+    first = account.get("storage/recent", params={"page_size": 2})
+    assert (first.data["total"], first.data["next_page"]) == (5, 2)
+    assert [item.data["name"] for item in first.get_paging_iterator()] == ["4", "3", "2", "1", "0"]
+    later = account.get("storage/recent", params={"after": files[2].data["modified"]})
+    assert [item.data["name"] for item in later.get_paging_iterator()] == ["4", "3"]
 
 
 def test_iterator_meets_every_object_once_when_folder_has_several_pages(
@@ -259,6 +287,33 @@ def test_id_is_that_of_the_listing_when_raw_id_is_encoded(
     assert encoded.data["id"] == resource.data["id"]
 
 
+def test_link_lives_from_its_creation_to_its_end(account: kloudless.Account) -> None:
+    file = upload(account, "a.txt", CONTENT)
+    link = account.post("storage/links", json={"file_id": file.data["id"], "direct": True})
+    assert (link.data["type"], link.data["file_id"], link.data["active"]) == ("link", file.data["id"], True)
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).content == CONTENT
+    assert [found.data["id"] for found in account.get("storage/links").get_paging_iterator()] == [link.data["id"]]
+    updated = link.patch(params={"file_id": file.data["id"]}, json={"active": False})
+    assert (updated.data["id"], updated.data["active"]) == (link.data["id"], False)
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 403
+    link.refresh()
+    assert link.data["active"] is False
+    assert link.delete().status_code == 204
+    assert account.get("storage/links").objects == []
+    assert requests.get(link.data["url"], timeout=ANSWER_SECONDS_MAX).status_code == 404
+    with pytest.raises(exceptions.NotFoundException):
+        link.get()
+
+
+def test_iterator_meets_every_link_once_when_there_are_several_pages(account: kloudless.Account) -> None:
+    file_id = upload(account, "a.txt", b"x").data["id"]
+    ids = {account.post("storage/links", json={"file_id": file_id}).data["id"] for _ in range(5)}
+    first = account.get("storage/links", params={"page_size": 2})
+    assert (len(first.objects), first.data["total"]) == (2, 5)
+    found = [link.data["id"] for link in first.get_paging_iterator()]
+    assert (len(found), set(found)) == (5, ids)
+
+
 def test_space_is_told_when_quota_is_asked_for(account: kloudless.Account) -> None:
     quota = account.get("storage/quota").data
     assert {"total", "used", "remaining"} <= set(quota)
@@ -301,7 +356,7 @@ def test_error_is_an_api_exception_with_its_code_when_parameters_are_wrong(
 
 def test_error_is_a_server_exception_when_operation_is_not_offered(account: kloudless.Account) -> None:
     with pytest.raises(exceptions.ServerException) as raised:
-        account.get("storage/folders/root/contents?recursive=true")
+        account.get("storage/search", params={"q": "a", "lang": "cmis"})
     assert (raised.value.status, raised.value.error_data["error_code"]) == (501, "not_implemented")
 
 

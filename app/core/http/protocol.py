@@ -1,15 +1,21 @@
-"""uvicorn's HTTP protocol with limits on the request head, which it does not have itself."""
+"""uvicorn's HTTP protocol with limits on the request head, which it does not have itself, and an ear for raw paths."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, ClassVar, cast
+from urllib.parse import quote_from_bytes
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+_ASCII = bytes(range(128))
+
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Refuses a head that is too large (431) or takes too long (408), before any of our code sees the request."""
+    """Refuses a head that is too large (431) or takes too long (408), before any of our code sees the request.
+
+    Letters outside of ASCII in a path or query, which some clients send as they are, are read as if they were encoded.
+    """
 
     head_bytes_max: ClassVar[int] = 64 * 1024
     head_seconds_max: ClassVar[float] = 10.0
@@ -17,6 +23,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_in_head = True
+        self._is_between_requests = True
+        self._is_in_first_line = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -30,6 +38,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
+        if self._is_between_requests or self._is_in_first_line:
+            line, end, rest = data.partition(b"\n")
+            self._is_in_first_line = not end
+            if not line.isascii():  # the parser would refuse it
+                data = quote_from_bytes(line, safe=_ASCII).encode() + end + rest
         super().data_received(data)
         if self._is_in_head and self._head_bytes > self.head_bytes_max:
             self._refuse(b"431 Request Header Fields Too Large", b"the request head is too large")
@@ -52,6 +65,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_between_requests = False
         self._is_in_head = True
         if self._head_timer is None:
             self._start_head_timer()
@@ -73,6 +87,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._is_between_requests = True
         self._head_bytes = 0
 
     def _start_head_timer(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import Query
@@ -77,6 +78,22 @@ def read_header_flag(request: Request, name: str) -> bool:
     return parse_flag(request.headers.get(name, "")) is True
 
 
+def read_text(request: Request, name: str) -> str | None:
+    """A text of the query, also one that the client did not encode: UTF-8, or else latin-1 (contract 4.5)."""
+    query: bytes = request.scope["query_string"]
+    value = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")).get(name)
+    if value is None:
+        return None
+    raw = value.encode("latin-1")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = value
+    if "\0" in text:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{name} holds a character that no text has.")
+    return text
+
+
 def read_number(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
     """A whole number of the query within bounds."""
     text = request.query_params.get(name)
@@ -110,4 +127,7 @@ def read_json_header(request: Request, name: str) -> dict[str, Any] | None:
 def read_time(text: str) -> datetime:
     """An ISO time; naive ones are UTC (contract 1.7). ValueError for anything else."""
     value = datetime.fromisoformat(text)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:  # in its own zone it is still inside the calendar
+        raise ValueError("is outside the calendar") from error

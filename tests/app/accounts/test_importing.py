@@ -65,6 +65,7 @@ def test_credential_may_be_given_by_its_own_name(client: httpx.Client) -> None:
         ({"token": 7}, "token"),
         ({"active": "perhaps"}, "active"),
         ({"token_expiry": "soon"}, "token_expiry"),
+        ({"token_expiry": "0001-01-01T00:00:00+23:59"}, "token_expiry"),
         ({"service": "no_such_store"}, "no_such_store"),
         ({"custom_properties": [1]}, "custom_properties"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote
 
@@ -43,6 +44,30 @@ def test_slash_inside_an_id_does_not_become_another_path(drive: Drive, wire: Wir
         reply = wire.read()
         assert reply.status == 404, part
         assert b'"error_code":"not_found"' in reply.body
+
+
+def test_letters_that_are_not_encoded_are_read_however_the_request_is_cut(drive: Drive, wire: Wire) -> None:
+    drive.create_folder("Ämter")
+    request = wire.build("GET", drive.url("path?path=/Ämter".encode().decode("latin-1")), drive.caller.key_header)
+    for size in range(1, request.index(b"HTTP"), 7):
+        wire.send(request[:size])
+        wire.send(request[size:])
+        assert json.loads(wire.read().body)["name"] == "Ämter"
+
+
+def test_letters_in_headers_stay_as_they_are_when_those_of_the_path_are_encoded(drive: Drive, wire: Wire) -> None:
+    metadata = json.dumps({"name": "für.txt", "parent_id": "root"}, ensure_ascii=False)
+    headers = {**drive.caller.key_header, "X-Kloudless-Metadata": metadata, "Content-Length": "5"}
+    request = wire.build("POST", drive.url("files?x=ü"), headers, "bütes".encode("latin-1"))
+    head_end = request.index(b"\r\n\r\n") + 4
+    pipelined = wire.build("GET", drive.url("quota"), drive.caller.key_header)
+    for pieces in ([request], [request[:head_end], request[head_end:]], [request[:50], request[50:] + pipelined]):
+        for piece in pieces:
+            wire.send(piece)
+        stored = json.loads(wire.read().body)
+        assert stored["name"].startswith("für")
+        assert drive.read(stored["id"]) == "bütes".encode("latin-1")
+    assert wire.read().status == 200
 
 
 def test_dots_in_a_path_lead_nowhere(drive: Drive, wire: Wire) -> None:

@@ -81,6 +81,12 @@ CREATIONS = [
         lambda _: 0,
     ),
     Creation(
+        "link",
+        f"{STORAGE}/links",
+        lambda drive, h: drive.client.post(drive.url("links"), json={"file_id": find_file(drive)}, headers=h),
+        lambda drive: int(read_json(drive.client.get(drive.url("links")))["total"]),
+    ),
+    Creation(
         "account",
         "/v1/accounts",
         import_account,

@@ -9,9 +9,9 @@ def test_list_holds_files_and_folders_with_the_envelope_of_every_list(drive: Dri
     drive.create_folder("folder")
     drive.upload("file.txt", b"12")
     listed = read_json(drive.client.get(drive.url("folders/root/contents")))
-    assert set(listed) == {"api", "type", "count", "page", "next_page", "objects"}
+    assert set(listed) == {"api", "type", "count", "page", "next_page", "objects", "partial"}
     assert (listed["api"], listed["type"], listed["count"]) == ("storage", "object_list", 2)
-    assert (listed["page"], listed["next_page"]) == ("1", None)
+    assert (listed["page"], listed["next_page"], listed["partial"]) == ("1", None, False)
     assert [(entry["type"], entry["name"]) for entry in listed["objects"]] == [
         ("file", "file.txt"),
         ("folder", "folder"),
@@ -79,13 +79,6 @@ def test_page_size_of_1000_is_accepted(drive: Drive) -> None:
     drive.upload("a")
     listed = read_json(drive.client.get(drive.url("folders/root/contents"), params={"page": "1", "page_size": "1000"}))
     assert listed["count"] == 1
-
-
-def test_recursive_listing_is_501_and_junk_400(drive: Drive) -> None:
-    url = drive.url("folders/root/contents")
-    assert read_json(drive.client.get(url, params={"recursive": "False"}))["count"] == 0
-    assert read_error(drive.client.get(url, params={"recursive": "True"})) == (501, "not_implemented")
-    assert read_error(drive.client.get(url, params={"recursive": "perhaps"})) == (400, "invalid_parameters")
 
 
 def test_entry_that_goes_between_pages_leaves_the_others_listed_once(drive: Drive) -> None:

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import cast
 
 from connectors.core.connector import Connector
-from connectors.core.layers.simulate import SimulatingConnector
 from connectors.core.manifest import Capabilities, Limits, Manifest
+from connectors.core.operations import build_operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,4 +36,4 @@ class Target:
     def capabilities(self) -> Capabilities:
         """What may be asked once it is opened: what the engine adds is offered like what the provider does."""
         declared = SimpleNamespace(manifest=self.manifest, capabilities=self.manifest.capabilities)
-        return SimulatingConnector(cast("Connector", declared)).capabilities
+        return build_operations(cast("Connector", declared), account_key="").capabilities

@@ -31,19 +31,20 @@ def test_case_is_taken_out_and_listed_when_its_capability_is_not_declared(bare: 
         )
 
     config = cast("pytest.Config", SimpleNamespace(stash=pytest.Stash()))
-    items = [item(bare, "download_range"), item(bare), item(None), item(bare, "search", "names_unique")]
+    items = [item(bare, "download_range"), item(bare), item(None), item(bare, "get_quota", "names_unique")]
     kept = [items[1], items[2]]
     remove_not_offered(config, items)
     assert items == kept
     assert config.stash[NOT_OFFERED] == [
         "not offered: bare: test_download::test_it: needs download_range",
-        "not offered: bare: test_download::test_it: needs search",
+        "not offered: bare: test_download::test_it: needs get_quota",
     ]
 
 
 def test_what_the_engine_adds_is_offered_when_the_provider_lacks_it(bare: Target) -> None:
-    assert find_missing(["copy", "copy_folder", "get_by_path", "delete_recursive"], bare) == []
-    assert find_missing(["search", "start_upload"], bare) == ["search", "start_upload"]
+    simulated = ["copy", "copy_folder", "get_by_path", "delete_recursive", "list_recursive", "search", "list_recent"]
+    assert find_missing(simulated, bare) == []
+    assert find_missing(["get_quota", "start_upload"], bare) == ["get_quota", "start_upload"]
 
 
 def test_unknown_capability_is_an_error_when_a_case_needs_it(bare: Target) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ class Node:
     name: str
     parent: RawId
     data: bytes = b""
+    modified_at: datetime | None = None
 
 
 async def run_directly(work: Work[ResultT]) -> ResultT:
@@ -94,10 +96,11 @@ class MemoryConnector(Connector):
     async def list_folder(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         def read() -> Page:
             self._node(folder)
-            raw_ids = [raw_id for raw_id, node in self.nodes.items() if node.parent == folder and raw_id != ROOT]
-            start, end = int(cursor or 0), int(cursor or 0) + min(limit, self.page_items)
-            page = [self._resource(raw_id) for raw_id in raw_ids[start:end]]
-            return Page(page, str(end) if end < len(raw_ids) else None)
+            last, count = int(cursor or 0), min(limit, self.page_items)
+            inside = [raw_id for raw_id, node in self.nodes.items() if node.parent == folder and raw_id != ROOT]
+            raw_ids = [raw_id for raw_id in inside if int(raw_id) > last]
+            page = [self._resource(raw_id) for raw_id in raw_ids[:count]]
+            return Page(page, raw_ids[count - 1] if len(raw_ids) > count else None)
 
         return await self._do("list_folder", (folder, limit), Repeat.SAFE, read)
 
@@ -248,7 +251,13 @@ class MemoryConnector(Connector):
         node = self._node(raw_id)
         if node.kind == "folder":
             return Folder(raw_id=raw_id, name=node.name, parent=Parent(node.parent))
-        return File(raw_id=raw_id, name=node.name, parent=Parent(node.parent), size_bytes=len(node.data))
+        return File(
+            raw_id=raw_id,
+            name=node.name,
+            parent=Parent(node.parent),
+            size_bytes=len(node.data),
+            modified_at=node.modified_at,
+        )
 
     def _path(self, raw_id: RawId) -> str:
         node = self.nodes[raw_id]

@@ -14,7 +14,7 @@ import pytest
 from connectors.core.bytesource import BytesSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
-from connectors.core.resources import OnConflict, RawId
+from connectors.core.resources import OnConflict, Page, RawId
 from connectors.local import listing
 from tests.connectors.behavior.space import refused
 from tests.connectors.local.conftest import Heartbeat
@@ -112,28 +112,38 @@ async def test_cursor_is_refused_when_it_is_another_folders_or_altered(connector
             await connector.list_folder(RawId(folder), cursor=text)
     with refused(ErrorKind.CURSOR_INVALID):
         await connector.search("a", cursor=cursor)
+    with refused(ErrorKind.CURSOR_INVALID):
+        await connector.list_recursive(ROOT, cursor=cursor)
 
 
-@pytest.mark.parametrize("limit_name", ["SEARCH_ENTRIES_MAX", "SEARCH_SECONDS_MAX"])
-async def test_search_is_partial_and_goes_on_when_its_limit_is_reached(
-    connector: Connector, root: Path, monkeypatch: pytest.MonkeyPatch, limit_name: str
+@pytest.mark.parametrize("limit_name", ["WALK_ENTRIES_MAX", "WALK_SECONDS_MAX"])
+@pytest.mark.parametrize("ask", ["search", "list_recursive"])
+async def test_page_is_partial_and_goes_on_when_its_limit_is_reached(
+    connector: Connector, root: Path, monkeypatch: pytest.MonkeyPatch, ask: str, limit_name: str
 ) -> None:
     for name in ("a", "b", "c"):
         (root / name).mkdir()
         for number in range(3):
             (root / name / f"needle {number}").write_bytes(b"")
-    monkeypatch.setattr(listing, limit_name, {"SEARCH_ENTRIES_MAX": 2, "SEARCH_SECONDS_MAX": -1.0}[limit_name])
+    monkeypatch.setattr(listing, limit_name, {"WALK_ENTRIES_MAX": 2, "WALK_SECONDS_MAX": -1.0}[limit_name])
+
+    async def read(cursor: str | None) -> Page:
+        if ask == "search":
+            return await connector.search("needle", cursor=cursor)
+        return await connector.list_recursive(ROOT, cursor=cursor)
+
     found: list[str] = []
-    page = await connector.search("needle")
+    page = await read(None)
     pages_count = 1
     while page.next_cursor is not None:
         assert page.is_partial
         found += [resource.raw_id for resource in page.resources]
-        page = await connector.search("needle", cursor=page.next_cursor)
+        page = await read(page.next_cursor)
         pages_count += 1
     found += [resource.raw_id for resource in page.resources]
     assert not page.is_partial
-    assert found == [f"/{name}/needle {number}" for name in "abc" for number in range(3)]
+    expected = [path for name in "abc" for path in (f"/{name}", *(f"/{name}/needle {number}" for number in range(3)))]
+    assert found == [path for path in expected if ask == "list_recursive" or "needle" in path]
     assert pages_count >= 6
 
 
@@ -152,3 +162,23 @@ async def test_links_are_found_but_not_followed_when_searched(connector: Connect
     assert found == ["/folder/needle", "/folder/round needle"]
     through = await connector.search("needle", folder=RawId("/link"))
     assert [resource.raw_id for resource in through.resources] == ["/link/needle", "/link/round needle"]
+
+
+async def test_links_are_listed_but_not_followed_when_a_tree_is_listed(connector: Connector, root: Path) -> None:
+    (root / "folder" / "inner").mkdir(parents=True)
+    (root / "folder" / "round").symlink_to("..")
+    (root / "folder" / "away").symlink_to("/etc")
+    (root / "link").symlink_to("folder")
+    page = await connector.list_recursive(ROOT)
+    assert [resource.raw_id for resource in page.resources] == ["/folder", "/folder/inner", "/folder/round", "/link"]
+    through = await connector.list_recursive(RawId("/link"))
+    assert [resource.raw_id for resource in through.resources] == ["/link/inner", "/link/round"]
+
+
+async def test_order_is_that_of_the_paths_when_a_tree_is_listed(connector: Connector, root: Path) -> None:
+    for path in ("b/z", "a/y", "a b", "B/x/w", "ä"):
+        (root / path).mkdir(parents=True)
+    page = await connector.list_recursive(ROOT)
+    assert [resource.path for resource in page.resources] == [
+        *("/B", "/B/x", "/B/x/w", "/a", "/a/y", "/a b", "/b", "/b/z", "/ä")
+    ]
