@@ -14,6 +14,7 @@ from app.links import endpoints as links
 from app.links import public_endpoints as public_links
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
+from app.requests import endpoints as requests
 from app.search import endpoints as search
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     properties.router,
     versions.router,
     versions.direct,
+    requests.router,
     applications.router,
     belongings.router,
     developers.router,

@@ -9,10 +9,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from app.accounts import service
-from app.accounts.callers import Caller, find_token_caller
+from app.accounts.callers import Caller, admit, find_token_caller
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
-from app.core.http.limits import admit_account, admit_application, check_failures, count_failure
+from app.core.http.limits import check_failures, count_failure
 from app.core.http.replies import JsonReply, describe, empty_reply
 from app.core.state import get_state
 
@@ -39,9 +39,7 @@ async def _read_token(request: Request) -> Caller:
     if caller is None:
         count_failure(request)
         raise ApiError(ErrorCode.INVALID_TOKEN, "The token is wrong or revoked.")
-    admit_application(request, caller.application_id)
-    if caller.account_id is not None:
-        admit_account(request, caller.account_id)
+    admit(request, caller)
     return caller
 
 

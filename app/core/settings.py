@@ -105,6 +105,10 @@ class Settings(BaseSettings):
         "for every key or token not seen lately above it, 0 for no limit.",
     )
     failed_logins_burst: int = Field(100, ge=1, description="Wrong keys and tokens that an address may send at once.")
+    request_log_hours_max: float = Field(
+        24.0, ge=0, description="How long callers can look up their requests at `/v1/requests`; 0 keeps no log."
+    )
+    request_log_rows_max: int = Field(10_000, ge=1, description="Newest requests kept of one application.")
     shutdown_seconds_max: float = Field(
         4.0, gt=0, le=60, description="How long running requests may go on after SIGTERM."
     )

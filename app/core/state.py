@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.core.cache import RowCache
 from app.core.db import Database
 from app.core.ids import IdCodec
+from app.core.journal import CountingObserver, Journal
 from app.core.keys import KeyRing
 from app.core.limiting import IncomingLimits
 from app.core.settings import Settings
@@ -33,6 +34,7 @@ class State:
     registry: Registry
     runtime: Runtime
     limits: IncomingLimits
+    journal: Journal | None  # None when the operator keeps no log of requests
 
     async def aclose(self) -> None:
         """Closes what is open."""
@@ -74,10 +76,12 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ids=IdCodec(keys.id_key),
         registry=registry or build_registry_from(settings),
         runtime=Runtime(
+            observer=CountingObserver(),
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
         limits=IncomingLimits(settings),
+        journal=Journal() if settings.request_log_hours_max > 0 else None,
     )
 
 

@@ -13,6 +13,7 @@ from app.models.applications import (
 from app.models.idempotency import IdempotentRequest
 from app.models.links import Link
 from app.models.record import Base
+from app.models.requests import LoggedRequest
 from app.models.uploads import UploadPart, UploadSession
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DeveloperToken",
     "IdempotentRequest",
     "Link",
+    "LoggedRequest",
     "RedirectUri",
     "ServiceKey",
     "TrustedDomain",

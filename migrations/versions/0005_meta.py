@@ -1,4 +1,4 @@
-"""What belongs to an application: redirect URIs, OAuth clients of its own; names of developers; Idempotency-Keys."""
+"""What belongs to an application: redirect URIs, OAuth clients of its own; names of developers; Idempotency-Keys; requests."""
 
 from __future__ import annotations
 
@@ -78,10 +78,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotency_application_id"), "idempotency", ["application_id"], unique=False)
     op.create_index(op.f("ix_idempotency_expires_at"), "idempotency", ["expires_at"], unique=False)
+    op.create_table(
+        "requests",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("method", sa.String(length=16), nullable=False),
+        sa.Column("route", sa.String(length=255), nullable=False),
+        sa.Column("service", sa.String(length=64), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error_code", sa.String(length=64), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("received_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sent_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("provider_calls_count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_requests")),
+        sa.UniqueConstraint("request_id", name=op.f("uq_requests_request_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_requests_application_id_id", "requests", ["application_id", "id"], unique=False)
+    op.create_index(op.f("ix_requests_started_at"), "requests", ["started_at"], unique=False)
 
 
 def downgrade() -> None:
     """Goes back."""
+    op.drop_index(op.f("ix_requests_started_at"), table_name="requests")
+    op.drop_index("ix_requests_application_id_id", table_name="requests")
+
+    op.drop_table("requests")
     op.drop_index(op.f("ix_idempotency_expires_at"), table_name="idempotency")
     op.drop_index(op.f("ix_idempotency_application_id"), table_name="idempotency")
 

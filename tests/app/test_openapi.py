@@ -281,6 +281,9 @@ def manage(caller: Caller, client: httpx.Client) -> None:
     added = client.post(f"{application}/apikeys", headers=developer).json()
     client.delete(f"{application}/apikeys/{added['key']}", headers=developer)
     client.post("/v1/meta/applications", headers=developer, json={"name": "One more"})
+    last = client.get(caller.account_url, headers=key).headers["x-request-id"]
+    for path in ("/v1/requests", f"/v1/requests/{last}", "/v1/requests?status=many", "/v1/requests/nonsense"):
+        client.get(path, headers=key)
     client.delete("/v1/oauth/token", headers=bearer)
     client.post("/v1/accounts", headers=key, json={"account": "a", "service": "unheard of"})
     client.delete(caller.account_url, headers=key)
