@@ -145,6 +145,16 @@ class Settings(BaseSettings):
             ip_network(network)
         return networks
 
+    @classmethod
+    def list_variables(cls) -> dict[str, str]:
+        """The environment variable that fills each setting, and the setting's name."""
+        variables = {}
+        for name, field in cls.model_fields.items():
+            aliases = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+            shown = next((alias for alias in aliases if isinstance(alias, str) and alias.isupper()), None)
+            variables[shown or f"{cls.model_config.get('env_prefix', '')}{name}".upper()] = name
+        return variables
+
     @property
     def origins(self) -> frozenset[str]:
         """The origins a request may come in under."""

@@ -47,14 +47,18 @@ def build_registry_from(settings: Settings) -> Registry:
     return build_registry(Options(settings=settings.connectors, demo_folder=settings.demo_path))
 
 
+def find_keys(settings: Settings) -> KeyRing | None:
+    """The keys of this installation; None when there is no key file yet. KeysError when they are no keys."""
+    if settings.keys is not None:
+        return KeyRing.from_text(settings.keys.get_secret_value())
+    return KeyRing.from_file(settings.keys_path) if settings.keys_path.exists() else None
+
+
 def build_state(settings: Settings, *, registry: Registry | None = None) -> State:
     """Opens nothing yet but the key file; KeysError and ValueError say what to mend."""
     if settings.is_embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if settings.keys is not None:
-        keys = KeyRing.from_text(settings.keys.get_secret_value())
-    else:
-        keys = KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
+    keys = find_keys(settings) or KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
     cache = RowCache(seconds_max=settings.account_cache_seconds_max)
     read_url = settings.database_read_url.get_secret_value() if settings.database_read_url else None
     proxy_url = settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None

@@ -30,7 +30,13 @@ TITLES = {
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 """Of everything that is behind a link, bytes too: its address is a secret and must not travel on."""
 
-_environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format (also directions), halves, separators of lines
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # format too, but emoji and some scripts need them
+
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, auto_reload=False
+)
 _style = (TEMPLATES / "page.css").read_text()
 _policy = "; ".join(
     (
@@ -84,7 +90,7 @@ def build_refusal_page(error: ApiError) -> Response:
 
 def show_name(name: str) -> str:
     """The name without what would break a line or turn letters around, and so show another ending than there is."""
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _HIDDEN else c for c in name)
+    shown = "".join(c if c in _JOINERS or unicodedata.category(c) not in _HIDDEN else _REPLACEMENT for c in name)
     if len(shown) <= NAME_CHARACTERS_SHOWN_MAX:
         return shown
     half = NAME_CHARACTERS_SHOWN_MAX // 2
@@ -104,9 +110,6 @@ def show_size(size_bytes: int) -> str:
 def _show_ending(name: str) -> str:
     ending = PurePosixPath(show_name(name)).suffix[1:]
     return ending.upper() if len(ending) <= ENDING_CHARACTERS_MAX and ending.isalnum() else ""
-
-
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format (also directions), halves, separators of lines
 
 
 def _build_page(template: str, *, status: int = 200, **values: object) -> Response:

@@ -72,7 +72,10 @@ async def open_visit(state: State, token: str, *, now: datetime) -> Visit:
         raise ApiError(ErrorCode.FORBIDDEN, "This link has expired.")
     if not (link.is_active and row.is_active and row.is_enabled):
         raise ApiError(ErrorCode.FORBIDDEN, "This link is switched off.")
-    return Visit(state, link, build_connector(state, row))
+    if state.registry.find(row.service) is None:
+        raise ApiError(*NEUTRAL_OTHERWISE)
+    with neutral_errors():
+        return Visit(state, link, build_connector(state, row))
 
 
 async def try_password(state: State, link: Link, password: str, *, now: datetime) -> bool:
@@ -89,11 +92,19 @@ async def try_password(state: State, link: Link, password: str, *, now: datetime
         )
     if not is_allowed:
         raise await _build_lockout(state, link, now=now)
-    if not await verify_password(password, link.password_hash):
-        return False
+    try:
+        is_right = await verify_password(password, link.password_hash)
+    except ApiError:
+        await _return_attempt(state, link)
+        raise
+    if is_right:
+        await _return_attempt(state, link)
+    return is_right
+
+
+async def _return_attempt(state: State, link: Link) -> None:
     async with state.db.writing() as session:
         await LinkRepository(session).return_attempt(link.id)
-    return True
 
 
 async def _build_lockout(state: State, link: Link, *, now: datetime) -> ApiError:
@@ -131,7 +142,7 @@ def build_source(visit: Visit) -> Source:
     async def get_facts() -> File:
         return await get_file(visit)
 
-    return Source(open_neutrally, get_facts)
+    return Source(open_neutrally, get_facts, source.has_ranges)
 
 
 async def find_signed_url(visit: Visit, *, is_secure: bool, now: datetime) -> str | None:

@@ -28,6 +28,7 @@ class Source:
 
     open: Callable[[ByteRange | None], AbstractAsyncContextManager[Download]]
     get_facts: Callable[[], Awaitable[File | Download]]
+    has_ranges: bool
 
 
 def build_file_source(connector: Connector, file: RawId) -> Source:
@@ -39,7 +40,11 @@ def build_file_source(connector: Connector, file: RawId) -> Source:
             raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
         return found
 
-    return Source(lambda byte_range: connector.open_download(file, byte_range=byte_range), get_facts)
+    return Source(
+        lambda byte_range: connector.open_download(file, byte_range=byte_range),
+        get_facts,
+        connector.capabilities.download_range,
+    )
 
 
 def build_version_source(connector: Connector, file: RawId, version: VersionId) -> Source:
@@ -49,7 +54,11 @@ def build_version_source(connector: Connector, file: RawId, version: VersionId) 
         async with connector.open_version(file, version) as download:
             return download
 
-    return Source(lambda byte_range: connector.open_version(file, version, byte_range=byte_range), get_facts)
+    return Source(
+        lambda byte_range: connector.open_version(file, version, byte_range=byte_range),
+        get_facts,
+        connector.capabilities.download_range,
+    )
 
 
 def build_headers(
@@ -82,14 +91,14 @@ async def build_head_reply(
 ) -> Response:
     """The answer to HEAD: the headers of a whole download. `extra_headers` are added, whatever is answered."""
     facts = await source.get_facts()
-    headers = _build_headers_of(facts, facts.size_bytes, extra_headers)
+    headers = _build_headers_of(source, facts, facts.size_bytes, extra_headers)
     if is_unmodified(request_headers, facts):
         return _build_unmodified_reply(headers, extra_headers)
     return Response(headers=headers)
 
 
 def _build_headers_of(
-    facts: File | Download, length_bytes: int | None, extra_headers: Mapping[str, str] | None
+    source: Source, facts: File | Download, length_bytes: int | None, extra_headers: Mapping[str, str] | None
 ) -> dict[str, str]:
     headers = build_headers(
         name=facts.name or DEFAULT_NAME,
@@ -98,6 +107,8 @@ def _build_headers_of(
         etag=facts.etag,
         modified_at=facts.modified_at,
     )
+    if not source.has_ranges:
+        headers["Accept-Ranges"] = "none"
     return headers | dict(extra_headers or {})
 
 
@@ -119,7 +130,7 @@ class DownloadReply(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         headers = self._request_headers
-        byte_range = parse_range(headers)
+        byte_range = parse_range(headers) if self._source.has_ranges else None
         if byte_range is not None and not CONDITIONS.isdisjoint(headers):
             # They come before the range, which need not even fit the version that is there (RFC 9110 13.2.2).
             facts = await self._source.get_facts()
@@ -131,7 +142,7 @@ class DownloadReply(StreamingResponse):
         await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, download: Download, send: Send) -> None:
-        headers = _build_headers_of(download, download.length_bytes, self._extra_headers)
+        headers = _build_headers_of(self._source, download, download.length_bytes, self._extra_headers)
         status = 200
         if is_unmodified(self._request_headers, download):
             reply = _build_unmodified_reply(headers, self._extra_headers)

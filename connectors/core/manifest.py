@@ -36,6 +36,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     upload_size_unknown: bool = True
     upload_exclusive: bool = False  # on_conflict=FAIL and RENAME hold even against simultaneous writers
     upload_parts_parallel: bool = False
+    finish_renames: bool = True  # an upload in parts looks for a free name when it is finished; else when it is started
+    replace_atomic: bool = True  # readers find the old file or the new one; without it, for a moment, perhaps neither
     names_unique: bool = True  # one name stands for one resource in a folder
 
 

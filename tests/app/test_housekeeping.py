@@ -56,7 +56,8 @@ def test_failure_is_logged_and_other_jobs_and_later_times_go_on(api: Api) -> Non
 
     with capture_logs() as lines:
         api.run(keep())
-    assert {"event": "job failed", "job": "bad", "error": "ZeroDivisionError"}.items() <= lines[0].items()
+    failed = [(line["job"], line["error"]) for line in lines if line["event"] == "job failed"]
+    assert set(failed) == {("bad", "ZeroDivisionError")}
 
 
 def test_job_that_takes_too_long_is_cut_off(api: Api) -> None:
@@ -66,7 +67,7 @@ def test_job_that_takes_too_long_is_cut_off(api: Api) -> None:
 
     with capture_logs() as lines:
         assert api.run(run_job(api.state, Job(name="slow", every_seconds=1, run=hang, seconds_max=0.1))) is None
-    assert [line["error"] for line in lines] == ["TimeoutError"]
+    assert [line["error"] for line in lines if line["event"] == "job failed"] == ["TimeoutError"]
 
 
 def test_job_is_left_to_the_process_that_is_at_it(api: Api) -> None:

@@ -127,6 +127,7 @@ def test_account_is_shown_when_its_credentials_do_not_open(sharing: SharingDrive
     account = sharing.client.get(sharing.caller.account_url)
     assert account.status_code == 200
     assert account.json()["properties"]["capabilities"]["can_list_properties"] == {"value": True}
+    assert sharing.client.delete(sharing.caller.account_url).status_code == 204  # nobody can open it any more
 
 
 def test_capability_document_says_what_can_be_asked_now(caller: Caller, client: httpx.Client) -> None:

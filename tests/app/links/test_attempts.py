@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.core.clock import now
 from app.core.errors import ApiError
+from app.links.passwords import HASHES_WAITING_MAX, hash_password, verify_password
 from app.links.visiting import PASSWORD_ATTEMPTS_MAX, PASSWORD_WINDOW_SECONDS, try_password
 from tests.app.drive import read_error
 from tests.app.links.conftest import PASSWORD, Links, Page
@@ -87,3 +89,35 @@ def test_new_password_unlocks_a_locked_form(links: Links, visitor: httpx.Client)
     assert visitor.post(link["url"], data={"password": PASSWORD}).status_code == 429
     links.change(link, password="another")
     assert visitor.post(link["url"], data={"password": "another"}).status_code == 303
+
+
+async def test_no_more_passwords_wait_for_a_thread_than_there_may_be() -> None:
+    waiting = [asyncio.create_task(hash_password(f"password {number}")) for number in range(HASHES_WAITING_MAX)]
+    await asyncio.sleep(0)
+    with pytest.raises(ApiError) as refused:
+        await hash_password("one more")
+    assert (refused.value.code.status, refused.value.headers) == (503, {"Retry-After": "2"})
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert await verify_password("now", await hash_password("now"))
+
+
+def test_password_that_could_not_be_tried_is_not_counted(links: Links, visitor: httpx.Client) -> None:
+    api, link = links.drive.caller.api, links.create(password=PASSWORD)
+
+    async def try_among_many() -> None:
+        waiting = [asyncio.create_task(hash_password(f"password {number}")) for number in range(HASHES_WAITING_MAX)]
+        await asyncio.sleep(0)
+        try:
+            await try_password(api.state, row, "wrong", now=now())
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    row = links.get_row(link)
+    with pytest.raises(ApiError, match="Too many passwords"):
+        api.run(try_among_many())
+    assert links.get_row(link).attempts_count == 0
+    assert visitor.post(link["url"], data={"password": PASSWORD}).status_code == 303

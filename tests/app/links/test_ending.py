@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from threading import Event
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from app.accounts.repository import AccountRepository
 from app.core.clock import now
 from app.core.errors import ApiError
 from app.links.visiting import Visit, open_visit
-from app.models import Link
+from app.models import Account, Link
 from connectors.core.errors import ConnectorError, ErrorKind
-from tests.app.drive import read_error, read_json
+from tests.app.drive import WAIT_SECONDS_MAX, read_error, read_json, wait_until
 from tests.app.links.conftest import Links, Page
 from tests.app.sharing import SharingDrive
 from tests.servers.api import ROOT
@@ -87,6 +91,58 @@ def test_links_of_a_deleted_account_are_gone_and_stay_gone_when_it_is_connected_
             return await session.scalar(select(func.count(Link.id)).where(Link.account_id == caller.account_id))
 
     assert caller.api.run(count()) == 0
+
+
+def test_no_link_is_made_while_its_account_is_deleted(signing: Links) -> None:
+    api, number = signing.drive.caller.api, signing.drive.caller.account_id
+    is_deleting, may_commit = Event(), Event()
+
+    async def delete() -> None:
+        async with api.state.db.writing() as session:
+            repository = AccountRepository(session)
+            account = await repository.find(number)
+            assert account is not None
+            await repository.mark_deleted(account, at=now())
+            await session.flush()
+            is_deleting.set()
+            await asyncio.to_thread(may_commit.wait)
+            session.note_change(f"account:{number}")
+
+    async def count_waiting() -> int:
+        async with api.state.db.reading() as session:
+            return await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0
+
+    deleting = asyncio.run_coroutine_threadsafe(delete(), api.loop)
+    assert is_deleting.wait(WAIT_SECONDS_MAX)
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(signing.drive.client.post, signing.url, json={"file_id": signing.file["id"]})
+        if not api.state.db.is_sqlite:  # there, the one connection that writes is what it waits for
+            wait_until(lambda: api.run(count_waiting()) > 0)
+        may_commit.set()
+        deleting.result(WAIT_SECONDS_MAX)
+        assert read_error(making.result()) == (404, "not_found")
+
+    async def count() -> int | None:
+        async with api.state.db.reading() as session:
+            return await session.scalar(select(func.count(Link.id)).where(Link.account_id == number))
+
+    assert api.run(count()) == 0
+
+
+def test_storage_that_is_not_offered_any_more_is_not_named(links: Links, visitor: httpx.Client) -> None:
+    api, number = links.drive.caller.api, links.drive.caller.account_id
+    link = links.create()
+
+    async def rename() -> None:
+        async with api.state.db.writing() as session:
+            (await session.get_one(Account, number)).service = "unheard-of"
+            session.note_change(f"account:{number}")
+
+    api.run(rename())
+    refused = visitor.get(link["url"])
+    assert read_error(refused) == (503, "service_not_available")
+    assert "unheard-of" not in refused.text
+    assert links.drive.client.delete(links.drive.caller.account_url).status_code == 204  # nobody can open it any more
 
 
 def test_links_of_a_deleted_or_switched_off_application_are_404(links: Links, visitor: httpx.Client) -> None:

@@ -36,6 +36,7 @@ def test_size_is_said_as_people_say_it(size_bytes: int, shown: str) -> None:
     [
         ("plain.txt", "plain.txt"),
         ("a\u202eb\u2066c\u200bd\x00e\x7f", "a?b?c?d?e?".replace("?", "\N{REPLACEMENT CHARACTER}")),
+        ("👨\u200d👩\u200d👧 a\u200cb.txt", "👨\u200d👩\u200d👧 a\u200cb.txt"),
         ("\ud800half", "\N{REPLACEMENT CHARACTER}half"),
         ("one\u2028two", "one\N{REPLACEMENT CHARACTER}two"),
         ("x" * 300, "x" * 300),

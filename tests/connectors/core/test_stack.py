@@ -148,6 +148,13 @@ class TestAmbiguousWrites:
         assert [len(seen.body) for seen in server.seen] == [500_000] * 4
         assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer old"] * 3 + ["Bearer fresh"]
 
+    @pytest.mark.parametrize("method", ["DELETE", "MKCOL", "GET"])
+    async def test_nothing_is_said_about_a_body_when_there_is_none(self, ask: Build, method: str) -> None:
+        async with ScriptedServer(Reply()) as server:
+            await ask(server, SET, method, tokens=SingleFlightTokens(fresh))
+        assert "transfer-encoding" not in server.seen[0].headers
+        assert server.seen[0].headers.get("content-length", "0") == "0"
+
     @pytest.mark.parametrize("answer", [Cut(), Reply(503, headers={"Retry-After": "1"}), Reply(401)])
     async def test_body_that_can_be_read_once_is_never_sent_twice(self, ask: Build, answer: Any) -> None:
         tokens = SingleFlightTokens(fresh, token=Token("old"))
