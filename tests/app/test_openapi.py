@@ -106,7 +106,9 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    pages = ("ContentsPage", "SearchPage", "RecentPage", "AccountPage")
+    for name in ("SearchPage", "RecentPage", "LinkPage"):
+        assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"errors"}
+    pages = ("ContentsPage", "AccountPage")
     for name in (*pages, "QuotaReply", "UploadSessionReply", "VersionReply", "Capabilities", "Limits"):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
