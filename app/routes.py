@@ -12,13 +12,16 @@ from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
+from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
 from app.requests import endpoints as requests
 from app.search import endpoints as search
+from app.storage import archive_endpoints as archives
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
 from app.system import endpoints as system
+from app.thumbnails import endpoints as thumbnails
 from app.uploads import endpoints as uploads
 from app.versions import endpoints as versions
 
@@ -30,6 +33,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     storage.direct,
     files.router,
     files.direct,
+    archives.router,
+    thumbnails.router,
+    passthrough.direct,
     search.direct,
     search.router,
     uploads.router,

@@ -39,9 +39,11 @@ async def back_up(settings: Settings, path: Path, *, keys: KeyRing | None, progr
         if not has_revision(revision):
             raise BackupError(f"The database is at revision {revision}, of a newer version: back it up with that one.")
         names = await asyncio.to_thread(list_tables, revision)
-        if connection.dialect.name == "postgresql":  # a migration waits until we are done
-            quoted = ", ".join(connection.dialect.identifier_preparer.quote(name) for name in sorted(names))
-            await connection.execute(text(f"LOCK TABLE {quoted} IN ACCESS SHARE MODE"))
+        if connection.dialect.name == "postgresql":
+            await _hold_off_migrations(connection, names)
+            async with _connected(settings.database_url_text) as other:  # sees what was committed meanwhile
+                if await read_revision_within(other) != revision:
+                    raise BackupError("The database is being migrated: try again when that is done.")
         with creating(path) as archive:
             key_ids: set[str] = set()
             tables = [
@@ -60,6 +62,12 @@ async def back_up(settings: Settings, path: Path, *, keys: KeyRing | None, progr
             )
             archive.finish(manifest)
     return manifest
+
+
+async def _hold_off_migrations(connection: AsyncConnection, names: set[str]) -> None:
+    """From now on whoever wants to change these tables' columns waits for the end of our transaction."""
+    quoted = ", ".join(connection.dialect.identifier_preparer.quote(name) for name in sorted(names))
+    await connection.execute(text(f"LOCK TABLE {quoted} IN ACCESS SHARE MODE"))
 
 
 async def _dump_table(

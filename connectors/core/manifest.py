@@ -26,6 +26,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     list_properties: bool = False  # and with it update_properties
     create_download_url: bool = False
     create_upload_url: bool = False
+    call_raw: bool = False
 
     copy_folder: bool = False
     move_folder: bool = True
@@ -55,6 +56,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "list_properties": ("list_properties", "update_properties"),
     "create_download_url": ("create_download_url",),
     "create_upload_url": ("create_upload_url",),
+    "call_raw": ("call_raw",),
 }
 """Which methods a capability of the first group stands for; a test compares this with what is coded."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import INTENT, Intent, Repeat
-from connectors.core.errors import ConnectorError
+from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
+from connectors.core.passthrough import pass_through
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.stack import HttpSend
 from connectors.core.transport import build_body, build_url
 from connectors.s3.account import DEFAULT_REGION, Account
@@ -23,6 +25,7 @@ from connectors.s3.signing import REGION
 
 DOCUMENT_BYTES_MAX = 16 * 2**20  # a thousand of the longest keys, percent-encoded, are 4 MiB
 BUCKETS_REMEMBERED_MAX = 10_000
+COPY_SOURCE = "x-amz-copy-source"
 
 Query = Iterable[tuple[str, str | None]]
 """Names and values, in the order in which they are sent; a value of None leaves out the "="."""
@@ -101,6 +104,15 @@ class Client:
             yield reply
         finally:
             await reply.aclose()
+
+    def pass_on(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        """A request of the caller's own, to the account's bucket and folder or, if it shows all, to the store."""
+        account, bucket = self._account, self._account.bucket or ""
+        source = next((value for name, value in call.headers.items() if name.lower() == COPY_SOURCE), "")
+        if bucket and source and not unquote(source).lstrip("/").startswith(f"{bucket}/{account.prefix}"):
+            raise ConnectorError(ErrorKind.ADDRESS_REFUSED, f"{COPY_SOURCE} must be in {account.place_name}")
+        base = self.build_url(Place(bucket, account.prefix))
+        return pass_through(self._send, call, base=base, extensions={REGION: self.find_region(bucket)})
 
     async def _send_to_region(self, call: Call, extensions: Mapping[str, object]) -> httpx.Response:
         """Asks again, signed for the right region, when the answer is that the bucket is in another one."""

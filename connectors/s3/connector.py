@@ -12,6 +12,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -239,6 +240,9 @@ class S3Connector(Connector):
             )
         finally:
             await close(chunks)
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        return self._storage.api.client.pass_on(call)
 
     async def _choose_move(
         self, place: Place, name: str | None, parent: RawId | None, *, is_folder: bool

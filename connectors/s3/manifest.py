@@ -65,6 +65,7 @@ _CAPABILITIES = Capabilities(
     list_properties=True,
     create_download_url=True,
     create_upload_url=True,
+    call_raw=True,
     copy_folder=True,
     delete_recursive=True,
     download_if_match=True,

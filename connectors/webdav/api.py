@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -15,7 +15,9 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.call import INTENT, Intent, Repeat, Send
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import EXPECTED_STATUSES
+from connectors.core.passthrough import is_below, pass_through
 from connectors.core.paths import Parts, is_hidden
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.transport import build_body
 from connectors.webdav.addresses import Address, is_same
 from connectors.webdav.errors import classify_redirect, is_folder_redirect, read_partial_failure, settle
@@ -24,6 +26,7 @@ from connectors.webdav.multistatus import MULTISTATUS_BYTES_MAX, Member, Multist
 
 DOCUMENT_BYTES_MAX = 8 * 2**20  # of an answer about one resource
 MEMBERS_MAX = 1_000_000
+DESTINATION = "destination"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 FACTS = ("resourcetype", "getcontentlength", "getlastmodified", "creationdate", "getetag", "getcontenttype")
@@ -63,6 +66,14 @@ class Server:
             if not is_folder_redirect(reply):
                 raise classify_redirect(reply)
         return await self.describe(parts, is_folder=True, names=names)
+
+    def pass_on(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        """A request of the caller's own, to this folder or below."""
+        base = httpx.URL(self.address.base)
+        for name, value in call.headers.items():
+            if name.lower() == DESTINATION and not is_below(base.join(value), base):
+                raise ConnectorError(ErrorKind.ADDRESS_REFUSED, f"the {DESTINATION} must be below {base}")
+        return pass_through(self._send, call, base=base)
 
     async def look(self, parts: Parts, *, is_folder: bool | None) -> Entry:
         """What stands there. not_found for nothing."""

@@ -12,6 +12,7 @@ from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities
 from connectors.core.paths import Parts, read_name, read_path, read_raw_id
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -180,6 +181,9 @@ class WebDavConnector(Connector):
         self, file: RawId, changes: Mapping[str, str | None], *, is_replacing: bool = False
     ) -> list[Property]:
         return await self._properties.change(_read_file(file), changes, is_replacing=is_replacing)
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        return self._server.pass_on(call)
 
     async def _look(self, parts: Parts, is_folder: bool) -> Entry:
         """What stands there, if it is of that kind; else wrong_type or not_found."""

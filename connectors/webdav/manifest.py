@@ -39,6 +39,7 @@ MANIFEST = Manifest(
         get_quota=True,
         list_recursive=True,
         list_properties=True,
+        call_raw=True,
         copy_folder=True,
         delete_recursive=True,
         download_if_match=True,

@@ -116,9 +116,11 @@ def test_no_link_is_made_while_its_account_is_deleted(signing: Links) -> None:
     assert is_deleting.wait(WAIT_SECONDS_MAX)
     with ThreadPoolExecutor(1) as pool:
         making = pool.submit(signing.drive.client.post, signing.url, json={"file_id": signing.file["id"]})
-        if not api.state.db.is_sqlite:  # there, the one connection that writes is what it waits for
-            wait_until(lambda: api.run(count_waiting()) > 0)
-        may_commit.set()
+        try:
+            if not api.state.db.is_sqlite:  # there, the one connection that writes is what it waits for
+                wait_until(lambda: api.run(count_waiting()) > 0)
+        finally:
+            may_commit.set()
         deleting.result(WAIT_SECONDS_MAX)
         assert read_error(making.result()) == (404, "not_found")
 

@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backups.archive import opening
+from app.backups import dumping
+from app.backups.archive import BackupError, opening
 from app.backups.dumping import back_up
 from app.backups.restoring import restore
 from app.backups.tables import create_engine, read_last_id, read_tables
@@ -155,6 +156,24 @@ def test_backup_of_the_first_version_is_upgraded_when_it_is_restored(
         assert read_revision(target.database_url_text) == get_head()
         with running_api(target) as api:
             assert_works(api)
+
+
+def test_no_backup_is_made_of_a_database_that_is_migrated_meanwhile(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def migrate_meanwhile(revision: str) -> set[str]:
+        migrate(settings)
+        return list_tables(revision)
+
+    monkeypatch.setattr(dumping, "list_tables", migrate_meanwhile)  # is asked for after the view was taken
+    path = tmp_path / "a.backup"
+    if settings.is_embedded:  # of which a copy is taken
+        manifest = asyncio.run(back_up(settings, path, keys=None, progress=lambda _table, _rows_count: None))
+        assert manifest.revision == first_version.REVISION
+        return
+    with pytest.raises(BackupError, match="being migrated"):
+        asyncio.run(back_up(settings, path, keys=None, progress=lambda _table, _rows_count: None))
+    assert not path.exists()
 
 
 EXTRA = """
