@@ -150,6 +150,10 @@ def build_settings(folder: Path, **given: Any) -> Settings:
             "local": {"roots": {ROOT: {"folder": str(files), "applications": ["*"]}}, "allow_api_accounts": True}
         },
         "log_level": "error",
+        # No test is slowed down by what another one has asked for; those about limits set their own.
+        "application_requests_per_second": 0,
+        "account_requests_per_second": 0,
+        "failed_logins_per_second": 0,
     }
     return Settings(**({"port": find_free_port()} | values | given))
 
