@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -126,7 +127,8 @@ async def _copy_in_parts(
         may_condition = if_absent and storage.dialect.complete_if_absent
         await storage.parts.complete(target, upload_id, receipts, if_absent=may_condition)
     except BaseException:
-        await storage.parts.abort(target, upload_id)
+        with suppress(ConnectorError):
+            await storage.parts.abort(target, upload_id)
         raise
 
 
