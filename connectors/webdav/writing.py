@@ -16,7 +16,8 @@ from http import HTTPStatus
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.paths import HIDDEN_PREFIX, Parts, number_name, write_raw_id
+from connectors.core.media_types import read_media_type
+from connectors.core.paths import HIDDEN_PREFIX, Parts, number_name, show, write_raw_id
 from connectors.core.resources import OnConflict, Ref
 from connectors.webdav.api import Server
 from connectors.webdav.manifest import MANIFEST
@@ -66,7 +67,7 @@ class Writer:
                 return await self._put_new(target, source)
             await self._refuse_taken(target)
         async with self._hidden(above) as hidden:
-            await self.server.put(hidden, source, Repeat.IDEMPOTENT)
+            await self.server.put(hidden, source, Repeat.IDEMPOTENT, _describe(name))
             return await self._publish(hidden, target, on_conflict)
 
     async def replace(self, file: Parts, source: ByteSource) -> Placed:
@@ -102,20 +103,21 @@ class Writer:
     async def _put_new(self, target: Parts, source: ByteSource) -> Placed:
         await self._need_folder(target[:-1])
         async with self._explained(target, is_new=True):
-            await self.server.put(target, source, Repeat.UNSAFE, {"If-None-Match": "*"})
+            await self.server.put(target, source, Repeat.UNSAFE, {**_describe(target[-1]), "If-None-Match": "*"})
         return Placed(target)
 
     async def _replace(self, target: Parts, source: ByteSource, *, is_there: bool) -> Placed:
         there = await self._find_replaceable(target, is_there=is_there)
         if not self.traits.is_put_atomic:
             async with self._hidden(target[:-1]) as hidden:
-                await self.server.put(hidden, source, Repeat.IDEMPOTENT)
+                await self.server.put(hidden, source, Repeat.IDEMPOTENT, _describe(target[-1]))
                 if there is not None and self.traits.keeps_properties:
                     await self.properties.carry_over(target, hidden)
                 return await self._publish(hidden, target, OnConflict.REPLACE, is_there=is_there)
         await self._need_folder(target[:-1])
+        headers = {**_describe(target[-1]), **({"If-Match": "*"} if is_there else {})}
         async with self._explained(target):
-            await self.server.put(target, source, Repeat.IDEMPOTENT, {"If-Match": "*"} if is_there else None)
+            await self.server.put(target, source, Repeat.IDEMPOTENT, headers)
         return Placed(target, there is not None)
 
     @asynccontextmanager
@@ -254,6 +256,12 @@ class Writer:
         with suppress(ConnectorError, TimeoutError):
             async with asyncio.timeout(CLEANUP_SECONDS_MAX):
                 await self.server.delete(hidden, is_folder=is_folder)
+
+
+def _describe(name: bytes) -> dict[str, str]:
+    """What a server that keeps types should keep: not what a hidden name would make it think."""
+    media_type = read_media_type(show(name))
+    return {} if media_type is None else {"Content-Type": media_type}
 
 
 def _find_free_name(name: bytes, taken: set[bytes], *, is_folder: bool, first_number: int) -> bytes:

@@ -309,6 +309,38 @@ async def test_upload_of_unknown_size_is_refused_before_it_begins_when_the_serve
     assert fake.seen == []
 
 
+@pytest.mark.parametrize("traits", [APACHE, HIDING], ids=["apache", "wsgidav"])
+@pytest.mark.parametrize("policy", list(OnConflict))
+async def test_type_is_that_of_the_name_to_come(
+    open_fake: Open, fake: Fake, traits: Traits, policy: OnConflict
+) -> None:
+    await put(open_fake(traits), policy=policy)
+    assert [seen.headers["content-type"] for seen in fake.seen if seen.method == "PUT"] == ["text/plain"]
+
+
+async def test_file_that_went_is_not_made_anew_when_its_bytes_are_replaced(connector: Connector, fake: Fake) -> None:
+    fake.files["a.txt"] = b"old"
+
+    def lose(_: Seen) -> Reply:
+        del fake.files["a.txt"]
+        return Reply(412)
+
+    fake.answers["PUT"] = [lose]
+    with refused(ErrorKind.NOT_FOUND):
+        await connector.replace(RawId("/a.txt"), BytesSource(b"new"))
+    (put_over,) = [seen for seen in fake.seen if seen.method == "PUT"]
+    assert put_over.headers["if-match"] == "*"
+    assert fake.files == {}
+
+
+async def test_unavailable_when_what_has_the_name_keeps_changing(open_fake: Open, fake: Fake) -> None:
+    fake.answers["MOVE"] = [Reply(412)] * 10
+    with refused(ErrorKind.UNAVAILABLE):
+        await put(open_fake(HIDING))
+    assert fake.count("MOVE") == 3
+    assert fake.files == {}
+
+
 async def test_body_never_says_that_it_is_a_part(open_fake: Open, fake: Fake) -> None:
     for traits in (APACHE, HIDING, RCLONE):
         await put(open_fake(traits), b"x" * 300_000)
