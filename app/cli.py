@@ -32,6 +32,8 @@ from app.core.state import State, build_registry_from, build_state
 from app.demo import describe_demo, prepare_demo
 from app.main import build_app
 from app.server import StartError, build_server, only_server, open_socket
+from app.tasks import service as tasks
+from app.transfers import service as transfers
 from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
 
@@ -141,7 +143,8 @@ def serve(
         greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
         if demo:
             greeting = describe_demo(settings, _run(prepare_demo))
-        server = build_server(build_app(settings), settings)
+        app = build_app(settings)
+        server = build_server(app, settings, on_stop=app.state.signals.stop)
         print(greeting, flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
         with suppress(KeyboardInterrupt):
@@ -317,6 +320,8 @@ def rotate_keys(
         resealed_count = await applications.reseal_keys(rotated)
         resealed_count += await accounts.reseal_credentials(rotated)
         resealed_count += await uploads.reseal_states(rotated)
+        resealed_count += await tasks.reseal_requests(rotated)
+        resealed_count += await transfers.reseal_states(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys
         if state.settings.keys is not None:
             print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)

@@ -24,8 +24,13 @@ from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
+from app.fetching import service as fetching
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
+from app.tasks.runner import Runner
+from app.tasks.service import forget_ended
+from app.transfers import service as transfers
+from app.transfers.service import STREAMS_MAX
 from app.uploads.service import abort_expired
 from connectors.core.errors import ConnectorError
 from connectors.core.service import Registry
@@ -79,7 +84,11 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
 def _build_lifespan(state: State) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_keep_house(state)), asyncio.create_task(listen(state.db, state.cache))]
+        runner = asyncio.create_task(build_runner(state).run())
+        tasks = [
+            asyncio.create_task(_keep_house(state)),
+            asyncio.create_task(listen(state.db, on_change=state.note_change, on_gap=state.note_gap)),
+        ]
         # What lives for ever need not be looked at by each collection: that is where listings lost their time.
         gc.collect()
         gc.freeze()
@@ -87,6 +96,8 @@ def _build_lifespan(state: State) -> Any:
         try:
             yield
         finally:
+            state.signals.stop()
+            await asyncio.wait([runner])
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -95,12 +106,21 @@ def _build_lifespan(state: State) -> Any:
     return lifespan
 
 
+def build_runner(state: State) -> Runner:
+    """Runs the tasks of every kind."""
+    streams = asyncio.Semaphore(STREAMS_MAX)
+    return Runner(state, {**transfers.build_kinds(streams), **fetching.build_kinds(streams)})
+
+
 async def _keep_house(state: State) -> None:
     while True:
         with suppress(ApiError):
             aborted_count = await abort_expired(state)
             if aborted_count:
                 log.info("expired uploads aborted", count=aborted_count)
+            forgotten_count = await forget_ended(state)
+            if forgotten_count:
+                log.info("ended tasks forgotten", count=forgotten_count)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

@@ -10,6 +10,7 @@ from app.connect import endpoints as connect
 from app.search import endpoints as search
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
+from app.storage import task_endpoints as tasks
 from app.system import endpoints as system
 from app.uploads import endpoints as uploads
 
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     uploads.router,
     uploads.direct,
+    tasks.router,
     applications.router,
     system.router,
 )

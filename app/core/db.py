@@ -87,18 +87,29 @@ class Database:
         self._on_change = on_change
         if self.is_sqlite:
             self._write_engine = _create_sqlite_engine(url, is_reader=False, seconds_max=seconds_max)
-            self._read_engine = _create_sqlite_engine(url, is_reader=True, seconds_max=seconds_max)
+            self._read_engine = self._newest_engine = _create_sqlite_engine(
+                url, is_reader=True, seconds_max=seconds_max
+            )
         else:
             self._write_engine = _create_server_engine(url, WRITE_CONNECTIONS_MAX, seconds_max=seconds_max)
             self._read_engine = _create_server_engine(
                 read_url or url, READ_CONNECTIONS_MAX, seconds_max=seconds_max
             ).execution_options(postgresql_readonly=True)
+            self._newest_engine = (
+                self._read_engine
+                if read_url is None
+                else self._write_engine.execution_options(postgresql_readonly=True)
+            )
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[ReadSession]:
-        """A session that may only look. ApiError 503 when the database cannot be reached."""
+    async def reading(self, *, is_newest: bool = False) -> AsyncIterator[ReadSession]:
+        """A session that may only look. ApiError 503 when the database cannot be reached.
+
+        A replica lags behind; with `is_newest` the session sees everything that was committed.
+        """
         with _reachable():
-            async with ReadSession(self._read_engine, expire_on_commit=False) as session:
+            engine = self._newest_engine if is_newest else self._read_engine
+            async with ReadSession(engine, expire_on_commit=False) as session:
                 yield session
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +13,7 @@ from app.core.db import Database
 from app.core.ids import IdCodec
 from app.core.keys import KeyRing
 from app.core.settings import Settings
+from app.core.signals import Signals
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.service import Options, Registry
@@ -31,6 +33,13 @@ class State:
     ids: IdCodec
     registry: Registry
     runtime: Runtime
+    signals: Signals
+    note_change: Callable[[str], None]  # what is remembered under a name is stale, and who waits for it is woken
+
+    def note_gap(self) -> None:
+        """News was missed: anything may be stale."""
+        self.cache.clear()
+        self.signals.ring_all()
 
     async def aclose(self) -> None:
         """Closes what is open."""
@@ -59,13 +68,19 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
         proxy_url=proxy_url,
     )
+    signals = Signals()
+
+    def note_change(name: str) -> None:
+        cache.drop(name)
+        signals.ring(name)
+
     return State(
         settings=settings,
         db=Database(
             settings.database_url_text,
             read_url=read_url,
             seconds_max=settings.database_seconds_max,
-            on_change=cache.drop,
+            on_change=note_change,
         ),
         cache=cache,
         keys=keys,
@@ -75,6 +90,8 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
+        signals=signals,
+        note_change=note_change,
     )
 
 

@@ -3,6 +3,8 @@
 from app.models.accounts import Account, BearerToken
 from app.models.applications import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
 from app.models.record import Base
+from app.models.tasks import Task
+from app.models.transfers import Transfer, TransferFile, TransferPart
 from app.models.uploads import UploadPart, UploadSession
 
 __all__ = [
@@ -13,6 +15,10 @@ __all__ = [
     "BearerToken",
     "Developer",
     "DeveloperToken",
+    "Task",
+    "Transfer",
+    "TransferFile",
+    "TransferPart",
     "TrustedDomain",
     "UploadPart",
     "UploadSession",

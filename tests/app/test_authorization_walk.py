@@ -8,16 +8,25 @@ import secrets as random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from app.core.db import METADATA
+from app.models import Task, Transfer, TransferFile, TransferPart
 from tests.app.walking import PUBLIC, Intruder, Operation, Secrets, list_operations, walk
 from tests.servers.api import ROOT, Api, Caller
 
-OWNER_COLUMNS = ("application_id", "account_id", "developer_id", "upload_session_id")
+OWNER_COLUMNS = (
+    "application_id",
+    "account_id",
+    "developer_id",
+    "upload_session_id",
+    "task_id",
+    "transfer_file_id",
+)
 OWNED_BY_ID = {"developers": "developer_id"}
 
 
@@ -29,6 +38,7 @@ class Victim:
     values: dict[str, str]  # path parameters
     secrets: Secrets
     developer_id: int
+    transfer_file_id: int
     mark: str  # in every name
 
     def read_files(self) -> dict[str, tuple[str, int]]:
@@ -48,6 +58,8 @@ class Victim:
             "account_id": self.caller.account_id,
             "developer_id": self.developer_id,
             "upload_session_id": int(self.values["upload_id"]),
+            "task_id": UUID(self.values["task_id"]),
+            "transfer_file_id": self.transfer_file_id,
         }
         rows = {}
         async with self.caller.api.state.db.reading() as session:
@@ -85,8 +97,10 @@ def victim(api: Api) -> Victim:
             ).scalar_one()
         return found
 
+    task_id, transfer_file_id = api.run(add_task(caller, file["raw_id"]))
     values = {
         "account_id": str(caller.account_id),
+        "task_id": str(task_id),
         "application_id": caller.application_id,
         "key": caller.api_key,
         "folder_id": folder["id"],
@@ -94,8 +108,34 @@ def victim(api: Api) -> Victim:
         "upload_id": str(upload_id),
     }
     texts = (mark, caller.application_id, caller.api_key, caller.bearer_token, caller.developer_token)
-    secrets = Secrets((*texts, folder["id"], file["id"]), caller.account_id, upload_id)
-    return Victim(caller, values, secrets, api.run(find_developer()), mark)
+    secrets = Secrets((*texts, folder["id"], file["id"], str(task_id)), caller.account_id, upload_id)
+    return Victim(caller, values, secrets, api.run(find_developer()), transfer_file_id, mark)
+
+
+async def add_task(caller: Caller, raw_id: str) -> tuple[UUID, int]:
+    """A task that has ended in a file, with rows of every kind below it; the ids of the task and its file's row."""
+    task_id = uuid4()
+    async with caller.api.state.db.writing() as session:
+        session.add(
+            Task(
+                id=task_id,
+                application_id=caller.application_id,
+                account_id=caller.account_id,
+                kind="copy",
+                sealed_request="",
+                state="finished",
+                result_account_id=caller.account_id,
+                result_kind="file",
+                result_raw_id=raw_id,
+            )
+        )
+        await session.flush()
+        session.add(Transfer(task_id=task_id))
+        row = TransferFile(task_id=task_id, kind="file", depth=0, source_raw_id=raw_id, source_key="", name="", path="")
+        session.add(row)
+        await session.flush()
+        session.add(TransferPart(transfer_file_id=row.id, number=1, size_bytes=1, sha256=""))
+        return task_id, row.id
 
 
 @pytest.fixture

@@ -188,6 +188,20 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.delete(f"{one}", headers=key)
 
 
+def run_tasks(caller: Caller, client: httpx.Client) -> None:
+    """What is asked for as a task, and the questions about it."""
+    key, tasks = caller.key_header, f"{caller.account_url}/tasks"
+    folder = client.post(f"{caller.storage_url}/folders", headers=key, json={"name": "folder"}).json()
+    one = f"{caller.storage_url}/folders/{folder['id']}"
+    client.post(f"{one}/copy?return_type=task", headers=key, json={})
+    task = client.delete(f"{one}?recursive=true&return_type=task", headers=key).json()
+    for method in ("GET", "DELETE"):
+        client.request(method, f"{tasks}/{task['id']}", headers=key)
+        client.request(method, f"{tasks}/nonsense", headers=key)
+    client.get(tasks, headers=key)
+    client.get(f"{tasks}?state=unheard+of", headers=key)
+
+
 def manage(caller: Caller, client: httpx.Client) -> None:
     """What the developer does, up to the end of everything."""
     key, bearer, developer = caller.key_header, caller.bearer_header, caller.developer_header
@@ -221,6 +235,7 @@ def test_replies_are_as_documented(
     recorder = Recorder()
     with httpx.Client(base_url=caller.api.base_url, transport=recorder) as client:
         live(caller, client)
+        run_tasks(caller, client)
         manage(caller, client)
     asked = set()
     for method, path, reply in recorder.seen:

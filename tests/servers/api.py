@@ -9,7 +9,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,16 +114,21 @@ class Api:
             return application.id, api_key, developer_token
 
         application_id, api_key, developer_token = self.run(create())
+        nobody = Caller(self, application_id, api_key, developer_token, 0, "", self.files)
+        return self.add_account(nobody)
+
+    def add_account(self, caller: Caller) -> Caller:
+        """One more account of the caller's application, on a folder of its own."""
         name = secrets.token_hex(8)
         folder = self.files / name
         folder.mkdir()
-        with self.client({"Authorization": f"APIKey {api_key}"}) as client:
+        with caller.client() as client:
             body = {"account": name, "service": "local", "token": ROOT, "folder": name}
             account = client.post("/v1/accounts", json=body)
             assert account.status_code == 201, account.text
             account_id = account.json()["id"]
             token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
-        return Caller(self, application_id, api_key, developer_token, account_id, token, folder)
+        return replace(caller, account_id=account_id, bearer_token=token, folder=folder)
 
 
 def build_settings(folder: Path, **given: Any) -> Settings:
@@ -149,7 +154,7 @@ def running_api(settings: Settings, *, registry: Registry | None = None) -> Iter
 
     async def build() -> tuple[State, uvicorn.Server]:
         app = build_app(settings, registry=registry)
-        return app.state, build_server(app, settings)
+        return app.state, build_server(app, settings, on_stop=app.state.signals.stop)
 
     async def serve() -> None:
         with open_socket(settings) as listener:
