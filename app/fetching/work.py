@@ -112,5 +112,6 @@ class FetchWork:
             self._run.progress.bytes_total = row.size_bytes
             if row.outcome is None:
                 await copy_file(job, streams=self._streams)
+            self._run.progress.bytes_done = self._run.progress.bytes_total = row.size_bytes or 0
         finally:
             await source.aclose()

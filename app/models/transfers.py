@@ -69,6 +69,7 @@ class TransferFile(Base):
     intended_at: Mapped[datetime | None]  # when an upload in parts was about to be started
     part_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     sealed_state: Mapped[str | None]  # the connector's, of the upload in parts
+    parts_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # stored so far; again counts again
     target_raw_id: Mapped[str | None]
     is_replacement: Mapped[bool] = mapped_column(server_default=text("false"))  # took the place of an older file
     outcome: Mapped[str | None] = mapped_column(

@@ -172,6 +172,7 @@ class TransferRepository:
             .values(transfer_file_id=file_id, number=number, **values)
             .on_conflict_do_update(index_elements=["transfer_file_id", "number"], set_=values)
         )
+        await self.update_file(file_id, parts_count=TransferFile.parts_count + 1)
 
     async def list_parts(self, file_id: int, *, limit: int) -> list[TransferPart]:
         query = select(TransferPart).where(TransferPart.transfer_file_id == file_id).order_by(TransferPart.number)

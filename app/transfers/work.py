@@ -60,6 +60,7 @@ class TransferWork:
         await self._load_progress()
         if stage != "deleting":
             await self._copy_all()
+            await self._load_progress()  # sizes may have changed with their files
             await self._judge()
         if self._request.is_move:
             if stage != "deleting":

@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("intended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("part_size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("sealed_state", sa.Text(), nullable=True),
+        sa.Column("parts_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("target_raw_id", sa.Text(), nullable=True),
         sa.Column("is_replacement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
