@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.models import TransferFile
@@ -21,7 +21,7 @@ NAMES_RACED_MAX = 5
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A file or folder that is being stored. Its row changes only through `save`, in a transaction of the task's."""
+    """A file or folder that is being stored. Its row changes only here, and in transactions of the task's."""
 
     run: TaskRun
     row: TransferFile
@@ -29,6 +29,7 @@ class Job:
     parent: RawId
     on_conflict: OnConflict = OnConflict.FAIL
     is_name_taken: bool = False
+    unsaved: dict[str, Any] = field(default_factory=dict)
 
     @property
     def target_account_id(self) -> int:
@@ -36,12 +37,21 @@ class Job:
         task = self.run.task
         return task.target_account_id or task.account_id
 
-    async def save(self, **values: Any) -> None:
-        """Writes columns of the row, if the task is still this run's."""
-        async with self.run.writing() as session:
-            await TransferRepository(session).update_file(self.row.id, **values)
+    def note(self, **values: Any) -> None:
+        """Changes columns of the row; they are written with the next `save`."""
+        self.unsaved |= values
         for name, value in values.items():
             setattr(self.row, name, value)
+
+    async def save(self, *, forgets_parts: bool = False, **values: Any) -> int:
+        """Writes what changed, if the task is still this run's. How many bytes the parts had that are forgotten."""
+        self.note(**values)
+        async with self.run.writing() as session:
+            transfers = TransferRepository(session)
+            await transfers.update_file(self.row.id, **self.unsaved)
+            forgotten_bytes = await transfers.delete_parts(self.row.id) if forgets_parts else 0
+        self.unsaved = {}
+        return forgotten_bytes
 
     async def choose_name(self) -> str:
         """The name to store it under: the row's own, or the one written down, or else a free one.

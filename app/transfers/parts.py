@@ -180,6 +180,7 @@ class PartsUpload:
                 raise SessionGoneError from error
             raise
         self._stored[number] = (part, digest)
+        job.row.parts_count += 1
 
     async def _finish(self, session: UploadSession) -> File:
         job = self._job

@@ -40,7 +40,7 @@ class Plan:
             self._count = await TransferRepository(session).count_files(task_id)
         if not self._count:
             await self._add([self._build_row(await self._source.get(top), parent=None, name=name)])
-        while True:
+        while top.kind == "folder":
             async with self._run.state.db.reading(is_newest=True) as session:
                 folder = await TransferRepository(session).find_unlisted(task_id)
             if folder is None:

@@ -37,11 +37,7 @@ VERIFIED = Verdict("verified")
 async def verify(job: FileJob, stored: File | None, *, streams: asyncio.Semaphore) -> None:
     """Compares the file that was stored, and writes the verdict down. `stored` is what the target just said of it."""
     verdict = await _judge(job, stored, streams)
-    async with job.run.writing() as session:
-        transfers = TransferRepository(session)
-        await transfers.update_file(job.row.id, outcome=verdict.outcome, reason=verdict.reason)
-        await transfers.delete_parts(job.row.id)
-    job.row.outcome, job.row.reason = verdict.outcome, verdict.reason
+    await job.save(forgets_parts=True, outcome=verdict.outcome, reason=verdict.reason)
     job.run.progress.count(verdict.outcome)
 
 
@@ -110,10 +106,13 @@ async def _read_back(job: FileJob, file: File, streams: asyncio.Semaphore) -> Ve
 async def _list_expected(job: FileJob, streams: asyncio.Semaphore) -> list[tuple[int, str]]:
     """Sizes and digests of what was sent, in order. Where no digest outlived a crash, the source is read again."""
     row = job.row
-    async with job.run.state.db.reading(is_newest=True) as session:
-        parts = await TransferRepository(session).list_parts(row.id, limit=job.target.manifest.limits.upload_parts_max)
-    if parts:
-        return [(part.size_bytes, part.sha256) for part in parts]
+    if row.parts_count:
+        async with job.run.state.db.reading(is_newest=True) as session:
+            parts = await TransferRepository(session).list_parts(
+                row.id, limit=job.target.manifest.limits.upload_parts_max
+            )
+        if parts:
+            return [(part.size_bytes, part.sha256) for part in parts]
     if "sha256" in row.digests and row.size_bytes is not None:
         return [(row.size_bytes, row.digests["sha256"])]
     hashing = Hashing()

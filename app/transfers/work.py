@@ -136,14 +136,14 @@ class TransferWork:
                     rows = await TransferRepository(session).list_open(
                         self._run.task.id, after_id=after_id, limit=BATCH_COUNT
                     )
-                if not rows:
-                    break
                 for row in rows:
                     if row.kind == "folder":
                         await self._make_folder(row)
                     else:
                         await crew.wait_for_slot()
                         crew.start(self._copy_one(row))
+                if len(rows) < BATCH_COUNT:
+                    break
                 after_id = rows[-1].id
         if self._postponed is not None:
             raise self._postponed
