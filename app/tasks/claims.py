@@ -130,7 +130,7 @@ class Claim:
             is_result_new=result.is_new,
         )
         if not is_settled:  # somebody cancelled it at the last moment
-            self._run.ending = "cancelled"
+            self._run.decide("cancelled")
 
     async def _postpone(self, error: BaseException) -> None:
         seconds = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_FIRST * 2 ** (self._attempts - 1))
@@ -158,7 +158,7 @@ class Claim:
             error_message=answer.message,
             error_conflict_id=answer.conflicting_resource_id,
         )
-        self._run.ending = "failed" if is_settled else "cancelled"
+        self._run.decide("failed" if is_settled else "cancelled")
 
     def _explain(self, error: BaseException) -> ApiError:
         if isinstance(error, ApiError):

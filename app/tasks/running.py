@@ -102,6 +102,7 @@ class TaskRun:
         )
         self.is_lost = False
         self.ending = task.ending
+        self._knows_ending = task.ending is not None
         self._first = self._shown = self.progress.values()
         self._renewed_at = claimed_at  # by the monotonic clock, a little before the lease began
         self._lease_seconds = state.settings.task_lease_seconds
@@ -115,6 +116,10 @@ class TaskRun:
     def has_moved(self) -> bool:
         """True when more is done than when this run began."""
         return _is_further(self.progress.values(), self._first)
+
+    def decide(self, ending: str) -> None:
+        """Notes how the task will end: by this run's own decision, or because it just found that it was decided."""
+        self.ending, self._knows_ending = ending, True
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
@@ -144,7 +149,6 @@ class TaskRun:
         That is when the task was cancelled, is somebody else's, or could not be renewed for too long.
         """
         seconds = min(self._lease_seconds * RENEWED_AT_PART, PROGRESS_SECONDS_MAX)
-        is_stopped = self.ending is not None
         with self.state.signals.listening(signal_name(self.task.id)) as bell:
             while True:
                 is_woken = await bell.wait(seconds)
@@ -153,8 +157,8 @@ class TaskRun:
                 if self.is_lost:
                     stop()
                     return
-                if self.ending is not None and not is_stopped:
-                    is_stopped = True
+                if self.ending is not None and not self._knows_ending:
+                    self._knows_ending = True
                     stop()
 
     @property
@@ -170,7 +174,7 @@ class TaskRun:
         until = now() + timedelta(seconds=self._lease_seconds)
         try:
             async with asyncio.timeout(max(stops_at - asked_at, ASKED_SECONDS_MIN)), self.state.db.writing() as session:
-                is_held, self.ending = await TaskRepository(session).renew(
+                is_held, ending = await TaskRepository(session).renew(
                     self.task.id, self.task.epoch, due_at=until, **values, **restarted
                 )
         except (ApiError, TimeoutError) as error:
@@ -178,6 +182,7 @@ class TaskRun:
             log.warning("lease not renewed", task=str(self.task.id), error=str(error), is_lost=self.is_lost)
         else:
             self.is_lost, self._renewed_at, self._shown = not is_held, asked_at, values
+            self.ending = ending or self.ending  # what this run decided meanwhile stands
 
 
 def _is_further(values: dict[str, Any], before: dict[str, Any]) -> bool:

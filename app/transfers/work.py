@@ -17,6 +17,7 @@ from app.transfers.planning import Plan
 from app.transfers.repository import TransferRepository
 from app.transfers.requests import TransferRequest
 from app.transfers.sources import ConnectorSource
+from app.transfers.trying import Tries
 from connectors.core.connector import Connector
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -149,15 +150,24 @@ class TransferWork:
             raise self._postponed
 
     async def _make_folder(self, row: TransferFile) -> None:
-        try:
-            parent = await self._find_parent(row)
-            job = Job(run=self._run, row=row, target=self.target, parent=parent)
-            folder = await job.find_stored() if row.state == "started" else None
-            if not isinstance(folder, Folder):
-                folder = await self._create_folder(job)
-            await job.save(state="stored", target_raw_id=folder.raw_id, target_name=folder.name)
-        except (ConnectorError, ApiError) as error:
-            await self._note_failure(row, error)
+        """Makes a folder, or finds the one that an earlier try made. What it will hold must wait for it."""
+        tries = Tries()
+        while True:
+            try:
+                parent = await self._find_parent(row)
+                job = Job(run=self._run, row=row, target=self.target, parent=parent)
+                folder = await job.find_stored() if row.state == "started" else None
+                if not isinstance(folder, Folder):
+                    folder = await self._create_folder(job)
+                await job.save(state="stored", target_raw_id=folder.raw_id, target_name=folder.name)
+            except ConnectorError as error:
+                if is_temporary(error):
+                    await tries.wait_or_raise(error)
+                    continue
+                await self._note_failure(row, error)
+            except ApiError as error:
+                await self._note_failure(row, error)
+            return
 
     async def _create_folder(self, job: Job) -> Folder:
         for _ in range(NAMES_RACED_MAX):
