@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
@@ -27,6 +27,7 @@ from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
+from app.tasks.claims import BuildWork
 from app.tasks.runner import Runner
 from app.tasks.service import forget_ended
 from app.transfers import service as transfers
@@ -108,8 +109,13 @@ def _build_lifespan(state: State) -> Any:
 
 def build_runner(state: State) -> Runner:
     """Runs the tasks of every kind."""
+    return Runner(state, build_kinds())
+
+
+def build_kinds() -> Mapping[str, BuildWork]:
+    """The work behind every kind of task, with the streams that they share."""
     streams = asyncio.Semaphore(STREAMS_MAX)
-    return Runner(state, {**transfers.build_kinds(streams), **fetching.build_kinds(streams)})
+    return {**transfers.build_kinds(streams), **fetching.build_kinds(streams)}
 
 
 async def _keep_house(state: State) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.core.settings import Settings
 from app.core.state import build_registry_from
 from app.models import Task, TransferFile
 from connectors.core.resources import RawId, Ref
@@ -24,13 +25,8 @@ from tests.servers.postgres import create_database
 VAULTS: dict[str, Vault] = {}
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder = tmp_path_factory.mktemp("api")
-    given = {}
-    if request.param == "postgresql":
-        given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
-    settings = build_settings(folder, **given)
+def serve_vaults(settings: Settings) -> Iterator[Api]:
+    """A server that offers vaults beside folders."""
 
     def build(context: AccountContext) -> Vault:
         return VAULTS[context.credentials["token"]]
@@ -38,6 +34,14 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     service = Service(manifest=MANIFEST, build=build)
     with running_api(settings, registry=Registry([*build_registry_from(settings), service])) as running:
         yield running
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    given = {}
+    if request.param == "postgresql":
+        given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
+    yield from serve_vaults(build_settings(tmp_path_factory.mktemp("api"), **given))
 
 
 @dataclass(frozen=True)

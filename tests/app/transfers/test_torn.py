@@ -29,7 +29,7 @@ def change(vault: Vault, data: bytes) -> Callable[[], None]:
 
 @pytest.mark.parametrize("able", ABLE)
 @pytest.mark.parametrize("data", [NEW, SAME_SIZE])
-@pytest.mark.parametrize("reads", [0, 1, 12, 30])
+@pytest.mark.parametrize("reads", [0, 1, 6, 14])
 def test_one_version_arrives_whole_when_source_changes_meanwhile(
     open_account: OpenAccount, target: Account, able: dict[str, bool], data: bytes, reads: int
 ) -> None:
@@ -53,7 +53,7 @@ def test_newest_version_arrives_when_source_changed_before_it_was_reached(source
 def test_file_fails_when_source_never_stays_the_same(source: Account, target: Account) -> None:
     file = source.vault.put("big", OLD)
     versions = [change(source.vault, OLD + bytes([number])) for number in range(100)]
-    source.vault.before["read"] = [action for version in versions for action in (version, *[lambda: None] * 9)]
+    source.vault.before["read"] = [action for version in versions for action in (version, *[lambda: None] * 3)]
     reply = source.copy(file, target)
     assert read_error(reply) == (400, "request_failed")
     assert "did not stay the same" in reply.json()["message"]

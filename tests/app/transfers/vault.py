@@ -37,7 +37,7 @@ from connectors.core.resources import (
 
 ROOT = RawId("root")
 PART_BYTES = 1000
-CHUNK_BYTES = 100
+CHUNK_BYTES = 250
 ABLE = Capabilities(
     start_upload=True,
     list_uploads=True,
@@ -111,6 +111,7 @@ class Vault(Connector):
         self.after: dict[str, list[Action]] = {}
         self.rewrite: Callable[[bytes], bytes] = bytes
         self.downloadable = True
+        self.on_moment: Callable[[], None] = lambda: None  # before and after whatever it does
 
     # ---- what tests do
 
@@ -255,6 +256,7 @@ class Vault(Connector):
     async def abort_upload(self, session: UploadSession) -> None:
         self._begin("abort_upload")
         self.uploads.pop(session.state["id"], None)
+        self._end("abort_upload")
 
     async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
         self._begin("list_uploads")
@@ -267,10 +269,12 @@ class Vault(Connector):
     # ---- inside
 
     def _begin(self, operation: str) -> None:
+        self.on_moment()
         self.calls[operation] += 1
         _act(self.before.get(operation))
 
     def _end(self, operation: str) -> None:
+        self.on_moment()
         _act(self.after.get(operation))
 
     def _add(self, node: Node) -> RawId:
