@@ -170,19 +170,30 @@ class TaskRun:
         asked_at = time.monotonic()
         stops_at = self._renewed_at + self._lease_seconds * STOPPED_AT_PART
         values = self.progress.values()
+        asking = asyncio.ensure_future(self._ask(values))
+        try:
+            # Not cancelled when it takes too long: what is begun at the database is finished there.
+            await asyncio.wait({asking}, timeout=max(stops_at - asked_at, ASKED_SECONDS_MIN))
+            if asking.done():
+                is_held, ending = asking.result()
+                self.is_lost, self._renewed_at, self._shown = not is_held, asked_at, values
+                self.ending = ending or self.ending  # what this run decided meanwhile stands
+            else:
+                self.is_lost = True
+                log.warning("lease not renewed in time", task=str(self.task.id))
+        except ApiError as error:
+            self.is_lost = time.monotonic() >= stops_at
+            log.warning("lease not renewed", task=str(self.task.id), error=error.message, is_lost=self.is_lost)
+        finally:
+            asking.cancel()
+
+    async def _ask(self, values: dict[str, Any]) -> tuple[bool, str | None]:
         restarted = {"attempts": 1} if _is_further(values, self._shown) else {}
         until = now() + timedelta(seconds=self._lease_seconds)
-        try:
-            async with asyncio.timeout(max(stops_at - asked_at, ASKED_SECONDS_MIN)), self.state.db.writing() as session:
-                is_held, ending = await TaskRepository(session).renew(
-                    self.task.id, self.task.epoch, due_at=until, **values, **restarted
-                )
-        except (ApiError, TimeoutError) as error:
-            self.is_lost = time.monotonic() >= stops_at
-            log.warning("lease not renewed", task=str(self.task.id), error=str(error), is_lost=self.is_lost)
-        else:
-            self.is_lost, self._renewed_at, self._shown = not is_held, asked_at, values
-            self.ending = ending or self.ending  # what this run decided meanwhile stands
+        async with self.state.db.writing() as session:
+            return await TaskRepository(session).renew(
+                self.task.id, self.task.epoch, due_at=until, **values, **restarted
+            )
 
 
 def _is_further(values: dict[str, Any], before: dict[str, Any]) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from app.models import Task
 from tests.app.drive import Drive, read_json, wait_until
-from tests.servers.api import Caller
+from tests.app.tasks.serving import Bench
+from tests.servers.api import Api, Caller, build_settings, running_api
+from tests.servers.postgres import create_database
 
 TASK_SECONDS_MAX = 60.0
 UNFINISHED = {"PENDING", "STARTED"}
@@ -46,6 +51,28 @@ class Tasks:
         assert task["type"] == "task"
         assert task["state"] == task["status"]
         return task
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def idle_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A server that runs no tasks itself, with short leases, and that waits for them only a moment."""
+    given: dict[str, Any] = {"tasks_parallel_max": 0, "task_lease_seconds": 1.0, "task_wait_seconds_max": 0.2}
+    if request.param == "postgresql":
+        given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
+    with running_api(build_settings(tmp_path_factory.mktemp("api"), **given)) as running:
+        yield running
+
+
+@pytest.fixture
+def bench(idle_api: Api) -> Bench:
+    """An account whose tasks are the only ones that are ever due."""
+
+    async def forget_others() -> None:
+        async with idle_api.state.db.writing() as session:
+            await session.execute(update(Task).values(due_at=None))
+
+    idle_api.run(forget_others())
+    return Bench(idle_api, idle_api.create_caller())
 
 
 @pytest.fixture
