@@ -28,7 +28,7 @@ def serve(
     etag: str | None = '"one"',
     ranges: bool = True,
 ) -> tuple[Script, list[str]]:
-    """A file as good servers have it, whose first `cuts` replies break off half-way; and the ranges that are asked for."""
+    """A file as good servers have it, whose first `cuts` replies break off half-way; and the ranges asked for."""
     asked: list[str] = []
 
     async def script(exchange: Exchange) -> None:
