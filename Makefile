@@ -29,12 +29,14 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
-check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs
+check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.check
+	$(BIN)/hadolint Dockerfile
+	POSTGRES_PASSWORD=x $(BIN)/docker-compose -f docker-compose.yml -f deploy/two-servers.yml config --quiet
 
 fix: $(VENV)/.dev ## format, apply safe fixes, rewrite generated documentation
 	$(BIN)/python -m tests.check --write

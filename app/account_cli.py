@@ -14,7 +14,7 @@ from app.accounts import service as accounts
 from app.applications import service as applications
 from app.core.state import State
 from app.server import StartError
-from connectors.core.errors import ConnectorError
+from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Field
 from connectors.core.service import Service
 
@@ -44,7 +44,9 @@ def build_add_command(service: Service, *, run: Run, show: Callable[..., None]) 
                         state, application_id=app, service=manifest.service, credentials=credentials, label=label
                     )
                 except ConnectorError as error:
-                    raise StartError(f"The account was not connected, nothing was saved: {error.message}") from error
+                    hint = "; KLOUDLESS_ALLOWED_NETWORKS does that" if error.kind is ErrorKind.ADDRESS_REFUSED else ""
+                    text = f"The account was not connected, nothing was saved: {error.message}{hint}"
+                    raise StartError(text) from error
             token, _ = await accounts.create_token(state, row=row)
             status = "connected" if is_new else "connected again"
             return {"id": row.id, "account": row.label, "status": status, "bearer_token": token}
@@ -66,9 +68,11 @@ def build_add_command(service: Service, *, run: Run, show: Callable[..., None]) 
 
 
 def _build_parameter(field: Field) -> inspect.Parameter:
-    text = field.help + (f" Example: {field.example}" if field.example else "")
+    text = field.help
     if field.is_required:
         text += " Asked for if left out."
+    if field.example:
+        text += f" Example: {field.example}"
     option = typer.Option(
         _build_flag(field),
         help=text,

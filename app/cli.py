@@ -23,18 +23,18 @@ from app.accounts import service as accounts
 from app.accounts.callers import AccountRow, build_connector, build_row
 from app.applications import service as applications
 from app.applications.schemas import ApplicationCreate
+from app.backups.archive import BackupError
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
 from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
-from app.demo import describe_demo, prepare_demo
+from app.demo import allow_this_machine, describe_demo, prepare_demo
 from app.main import build_app
+from app.operator_cli import operator_cli
+from app.resealing import reseal_all
 from app.server import StartError, build_server, only_server, open_socket
-from app.tasks import service as tasks
-from app.transfers import service as transfers
-from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
@@ -59,22 +59,24 @@ cli.add_typer(key_cli, name="key")
 cli.add_typer(account_cli, name="account")
 account_cli.add_typer(account_add_cli, name="add")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(operator_cli)
 
 
 def main() -> None:
     """Runs the command line; what an operator can mend is one plain line and exit code 1."""
     try:
-        settings = Settings()
-        set_up_logging(level=settings.log_level, log_format=settings.log_format)
-        for service in build_registry_from(settings):
-            account_add_cli.command(service.manifest.service)(build_add_command(service, run=_run, show=_show_one))
+        if sys.argv[1:2] != ["doctor"]:  # which says by itself what is wrong with the settings
+            settings = Settings()
+            set_up_logging(level=settings.log_level, log_format=settings.log_format)
+            for service in build_registry_from(settings):
+                account_add_cli.command(service.manifest.service)(build_add_command(service, run=_run, show=_show_one))
         cli()
     except ValidationError as error:
         for detail in error.errors():
             what = "setting " if error.title == Settings.__name__ else ""
             print(f"kloudless: {what}{'.'.join(map(str, detail['loc']))}: {detail['msg']}", file=sys.stderr)
         sys.exit(1)
-    except (StartError, KeysError, ValueError, OSError) as error:
+    except (StartError, KeysError, BackupError, ValueError, OSError) as error:
         print(f"kloudless: {error}", file=sys.stderr)
         sys.exit(1)
     except ApiError as error:
@@ -142,6 +144,7 @@ def serve(
         listener = open_socket(settings)
         greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
         if demo:
+            settings = allow_this_machine(settings)
             greeting = describe_demo(settings, _run(prepare_demo))
         app = build_app(settings)
         server = build_server(app, settings, on_stop=app.state.signals.stop)
@@ -297,9 +300,14 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
 
 
 @keys_cli.command("create")
-def create_keys() -> None:
+def create_keys(
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed if there is one already.")] = False,
+) -> None:
     """Make the key file of a new installation. All its servers need the same file; an existing one is kept."""
     path = Settings().keys_path
+    if path.exists() and if_missing:
+        print(f"Kept {path}.")
+        return
     if path.exists():
         raise StartError(f"{path} exists; it is kept. To replace the sealing key: kloudless keys rotate")
     KeyRing.from_file(path, create=True)
@@ -317,11 +325,7 @@ def rotate_keys(
 
     async def operation(state: State) -> int:
         rotated = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": state.keys.rotated()})
-        resealed_count = await applications.reseal_keys(rotated)
-        resealed_count += await accounts.reseal_credentials(rotated)
-        resealed_count += await uploads.reseal_states(rotated)
-        resealed_count += await tasks.reseal_requests(rotated)
-        resealed_count += await transfers.reseal_states(rotated)
+        resealed_count = await reseal_all(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys
         if state.settings.keys is not None:
             print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)

@@ -31,6 +31,7 @@ from app.core.state import State
 from connectors.core.service import Options
 
 APPLICATION_ID = Options().demo_application_id
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 class DemoAccount(Struct, frozen=True):
@@ -50,6 +51,13 @@ class Demo(Struct, frozen=True):
     api_key: str
     developer_token: str
     accounts: tuple[DemoAccount, ...]
+
+
+def allow_this_machine(settings: Settings) -> Settings:
+    """Lets accounts lead to servers on this machine, unless the operator said what is allowed; for trying out."""
+    if settings.allowed_networks:
+        return settings
+    return settings.model_copy(update={"allowed_networks": list(THIS_MACHINE)})
 
 
 async def prepare_demo(state: State) -> Demo:
@@ -127,6 +135,7 @@ def _read(path: Path) -> Demo | None:
 
 
 def _write(path: Path, demo: Demo) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".json.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -18,25 +18,24 @@ from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
 from app.core.http.documenting import document
-from app.core.http.edge import PATHS_WITHOUT_ORIGIN, Edge, encode_error
+from app.core.http.edge import Edge, encode_error
 from app.core.http.paths import CanonicalPaths
 from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.fetching import service as fetching
+from app.housekeeping import keep_house
+from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
 from app.tasks.claims import BuildWork
 from app.tasks.runner import Runner
-from app.tasks.service import forget_ended
 from app.transfers import service as transfers
 from app.transfers.service import STREAMS_MAX
-from app.uploads.service import abort_expired
 from connectors.core.errors import ConnectorError
 from connectors.core.service import Registry
 
-HOUSEKEEPING_SECONDS = 3600
 GC_THRESHOLDS = (50_000, 50, 100)
 CAUSES_MAX = 10
 CODE_OF_STATUS = {
@@ -66,6 +65,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         lifespan=_build_lifespan(state),
     )
     app.state.kloudless = state
+    app.state.request_log = RequestLog(state)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -77,18 +77,19 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         (Exception, _answer_unexpected),
     ):
         app.add_exception_handler(kind, handler)
-    build_document = document(app, structs=STRUCTS, public_paths=PATHS_WITHOUT_ORIGIN)
+    build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
     return Edge(CanonicalPaths(app, aliases=ALIASES), state)
 
 
 def _build_lifespan(state: State) -> Any:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runner = asyncio.create_task(build_runner(state).run())
         tasks = [
-            asyncio.create_task(_keep_house(state)),
+            asyncio.create_task(keep_house(state)),
             asyncio.create_task(listen(state.db, on_change=state.note_change, on_gap=state.note_gap)),
+            asyncio.create_task(app.state.request_log.keep()),
         ]
         # What lives for ever need not be looked at by each collection: that is where listings lost their time.
         gc.collect()
@@ -118,19 +119,12 @@ def build_kinds() -> Mapping[str, BuildWork]:
     return {**transfers.build_kinds(streams), **fetching.build_kinds(streams)}
 
 
-async def _keep_house(state: State) -> None:
-    while True:
-        with suppress(ApiError):
-            aborted_count = await abort_expired(state)
-            if aborted_count:
-                log.info("expired uploads aborted", count=aborted_count)
-            forgotten_count = await forget_ended(state)
-            if forgotten_count:
-                log.info("ended tasks forgotten", count=forgotten_count)
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
-
-
 def _answer(request: Request, error: ApiError) -> Response:
+    build_page = request.scope["state"].get("build_error_page")  # set by routes that people open in a browser
+    if build_page is not None:
+        page: Response = build_page(error)
+        return page
+    get_request_state(request).error_code = error.code.code
     body, headers = encode_error(error, get_request_state(request).id)
     return Response(body, status_code=error.code.status, headers=headers)
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from connectors.core.service import Options, Registry
 from connectors.local import service as local
+from connectors.s3 import service as s3
+from connectors.webdav import service as webdav
 
 
 def build_registry(options: Options) -> Registry:
     """All offered services, set up as the operator wants; ValueError says which setting is wrong."""
-    return Registry([local.build_service(options)])
+    return Registry(
+        [
+            local.build_service(options),
+            s3.build_service(options),
+            s3.build_compatible_service(options),
+            webdav.build_service(options),
+        ]
+    )

@@ -13,12 +13,13 @@ from app.accounts.callers import (
     Caller,
     authenticate,
     authorize,
-    build_connector,
     build_row,
+    find_capabilities,
     find_service,
     open_connector,
     open_credentials,
 )
+from app.accounts.creating import CreatingRoute
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import (
     AccountImport,
@@ -52,7 +53,7 @@ from connectors.core.resources import RawId, Ref
 AUTH_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.AUTHENTICATION_REQUIRED, ErrorCode.FORBIDDEN)
 ACCOUNT_ERRORS = (*AUTH_ERRORS, ErrorCode.NOT_FOUND)
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=CreatingRoute)
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticate, scope="function")]
 
@@ -99,7 +100,7 @@ def build_account_reply(
         href=f"{get_request_state(request).origin}/v1/accounts/{row.id}",
     )
     if is_full and found:
-        reply.properties = AccountProperties(build_capability_map(build_connector(state, row).capabilities))
+        reply.properties = AccountProperties(build_capability_map(find_capabilities(state, row, found)))
     if caller.account_id is None:
         reply.token_expiry = row.token_expires_at
         reply.refresh_token_expiry = row.refresh_token_expires_at
@@ -128,10 +129,6 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
         "can_delete_folder",
     ]
     never = [
-        "permissions_supported_for_files",
-        "can_list_properties",
-        "properties_supported_for_files",
-        "can_delete_all_properties",
         "can_list_users",
         "can_retrieve_user",
         "can_list_groups",
@@ -144,6 +141,10 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
         "can_move_folder": capabilities.move_folder,
         "can_search_file_name": capabilities.search,
         "multipart_uploads_supported_for_files": capabilities.start_upload,
+        "permissions_supported_for_files": capabilities.list_permissions and capabilities.set_permissions,
+        "can_list_properties": capabilities.list_properties,
+        "properties_supported_for_files": capabilities.list_properties,
+        "can_delete_all_properties": capabilities.list_properties,
     }
     return {name: CapabilityValue(value) for name, value in values.items()}
 
@@ -178,7 +179,14 @@ async def list_accounts(
 
 
 @router.post(
-    "", **describe(AccountReply, status=201, also={200: AccountReply}, errors=(*AUTH_ERRORS, ErrorCode.NOT_IMPLEMENTED))
+    "",
+    **describe(
+        AccountReply,
+        status=201,
+        also={200: AccountReply},
+        errors=(*AUTH_ERRORS, ErrorCode.NOT_IMPLEMENTED),
+        takes_key=True,
+    ),
 )
 async def import_account(
     request: Request,
@@ -229,7 +237,7 @@ async def delete_account(request: Request, account: AuthorizedAccount) -> Respon
     return empty_reply()
 
 
-@router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS))
+@router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS, takes_key=True))
 async def create_token(
     request: Request, account: AuthorizedAccount, body: Annotated[TokenCreate | None, Body()] = None
 ) -> Response:
@@ -250,7 +258,7 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
             account=row.id,
             service=row.service,
             capabilities=connector.capabilities,
-            limits=find_service(get_state(request), row.service).manifest.limits,
+            limits=connector.manifest.limits,
             href=f"{get_request_state(request).origin}/v1/accounts/{row.id}/capabilities",
         )
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from app.core.db import AnySession, WriteSession
-from app.models import Account, BearerToken
+from app.models import Account, Application, BearerToken, Link
 
 
 class AccountRepository:
@@ -92,11 +92,24 @@ class AccountRepository:
         return await self._writer.scalar(query) is not None
 
     async def mark_deleted(self, account: Account, *, at: datetime) -> list[str]:
-        """Purges the account's secrets and tokens; returns the hashes of the tokens."""
+        """Purges the account's secrets, tokens and links; returns the hashes of the tokens.
+
+        Connecting again revives the account, and must not revive addresses that its owner believes dead.
+        """
         account.deleted_at = at
         account.sealed_credentials = None
         account.custom_properties = {}
+        await self._writer.execute(delete(Link).where(Link.account_id == account.id))
         return await self.delete_tokens(account.id)
+
+    async def list_orphan_ids(self, *, limit: int) -> list[int]:
+        """Accounts that outlived their application."""
+        query = (
+            select(Account.id)
+            .join(Application, Application.id == Account.application_id)
+            .where(Account.deleted_at.is_(None), Application.deleted_at.is_not(None))
+        )
+        return list(await self._session.scalars(query.order_by(Account.id).limit(limit)))
 
     async def list_sealed(self, *, after_id: int, limit: int) -> list[Account]:
         query = select(Account).where(Account.id > after_id, Account.sealed_credentials.is_not(None))

@@ -32,6 +32,7 @@ from connectors.core.resources import Identity, Probe
 OAUTH_FIELDS = ("token_secret", "refresh_token")
 DEFAULT_PERMISSION = "default"
 UNKNOWN_IDENTITY = "unverified:"
+ORPHAN_BATCH_COUNT = 100
 
 
 def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, str]:
@@ -302,6 +303,19 @@ async def delete_account(state: State, *, account_id: int) -> None:
             session.note_change(f"token:{token_hash}")
         await cancel_all(session, account_id=account_id)
         session.note_change(f"account:{account_id}")
+
+
+async def delete_orphans(state: State) -> int:
+    """Deletes the accounts of deleted applications, which nobody can reach any more; returns how many."""
+    deleted_count = 0
+    while True:
+        async with state.db.reading() as session:
+            ids = await AccountRepository(session).list_orphan_ids(limit=ORPHAN_BATCH_COUNT)
+        for account_id in ids:
+            await delete_account(state, account_id=account_id)
+        deleted_count += len(ids)
+        if len(ids) < ORPHAN_BATCH_COUNT:
+            return deleted_count
 
 
 async def create_token(state: State, *, row: AccountRow, scope: str | None = None) -> tuple[str, str]:

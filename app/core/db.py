@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import asyncpg
 import msgspec
 from sqlalchemy import DateTime, MetaData, event, text
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -137,6 +137,11 @@ class Database:
                 if read_url is None
                 else self._write_engine.execution_options(postgresql_readonly=True)
             )
+
+    @property
+    def driver_url(self) -> str:
+        """Where the server is, as its driver wants it; may hold a password."""
+        return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     @asynccontextmanager
     async def reading(self, *, is_newest: bool = False) -> AsyncIterator[ReadSession]:

@@ -1,6 +1,6 @@
-"""Public ids and page tokens: the provider's own, encrypted with the account as associated data. Made only here.
+"""Public ids of files, folders and versions, and page tokens: the provider's own, encrypted for one account.
 
-AES-SIV is deterministic, so an id is the same wherever it appears; another account's id does not open.
+Made only here. AES-SIV is deterministic, so an id is the same wherever it appears; another account's id does not open.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from connectors.core.resources import Kind, RawId, Ref
+from connectors.core.resources import Kind, RawId, Ref, VersionId
 
 ID_CHARACTERS_MAX = 8192
 PAGE_CHARACTERS_MAX = 32_768
@@ -65,6 +65,15 @@ class IdCodec:
         plain = self._open(token, associated, PAGE_CHARACTERS_MAX)
         return None if plain is None else plain.decode("utf-8", "surrogatepass")
 
+    def encode_version(self, account_id: int, file: RawId, version: VersionId) -> str:
+        """The public id of one version of a file; it says nothing for any other file."""
+        return self._seal(version.encode("utf-8", "surrogatepass"), _bind_to_file(account_id, file))
+
+    def decode_version(self, account_id: int, file: RawId, public_id: str) -> VersionId | None:
+        """The version that an id names; None if it is not one of that file's. Padding at the end is accepted."""
+        plain = self._open(public_id.rstrip("="), _bind_to_file(account_id, file), ID_CHARACTERS_MAX)
+        return None if plain is None else VersionId(plain.decode("utf-8", "surrogatepass"))
+
     def _seal(self, plain: bytes, associated: bytes) -> str:
         return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
 
@@ -82,3 +91,7 @@ class IdCodec:
             return self._cipher.decrypt(data[1:], [associated])
         except InvalidTag:
             return None
+
+
+def _bind_to_file(account_id: int, file: RawId) -> bytes:
+    return b"version:%d:" % account_id + file.encode("utf-8", "surrogatepass")

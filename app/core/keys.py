@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -16,6 +17,10 @@ NONCE_BYTES = 12
 ID_KEY_BYTES = 64  # AES-SIV with two 256-bit halves
 SEALING_KEY_BYTES = 32
 SEAL_VERSION = "1"
+SEALED_PREFIX = "sealed_"
+"""How the names of all columns begin that hold sealed secrets."""
+CHECK_LABEL = b"kloudless: which id key is this"
+CHECK_BYTES = 8
 
 
 class KeysError(Exception):
@@ -128,7 +133,17 @@ class KeyRing:
 
     def is_current(self, sealed: str) -> bool:
         """True if the newest key sealed this."""
-        return sealed.split(".", 2)[1] == self.keys.sealing_keys[0].id
+        return get_key_id(sealed) == self.keys.sealing_keys[0].id
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of the sealing keys, newest first. No secret."""
+        return tuple(key.id for key in self.keys.sealing_keys)
+
+    @property
+    def id_key_check(self) -> str:
+        """Tells one id key from another without telling the key. No secret."""
+        return hmac.digest(self.id_key, CHECK_LABEL, "sha256")[:CHECK_BYTES].hex()
 
     def to_text(self) -> str:
         """The keys as JSON on one line, as `from_text` takes them. Secret."""
@@ -147,6 +162,11 @@ class KeyRing:
         if self._path is not None:
             _write(self._path, keys)
         return KeyRing(keys, path=self._path)
+
+
+def get_key_id(sealed: str) -> str:
+    """Which key sealed this."""
+    return sealed.split(".", 2)[1]
 
 
 def _parse(data: bytes) -> Keys:

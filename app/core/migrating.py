@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from app.core.settings import Settings
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+VERSION_TABLE = "alembic_version"
 
 
 def build_config(database_url: str) -> Config:
@@ -27,6 +32,37 @@ def migrate(settings: Settings) -> None:
     if settings.is_embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     command.upgrade(build_config(settings.database_url_text), "head")
+
+
+def upgrade_within(connection: Connection, revision: str) -> None:
+    """Applies what is missing up to `revision` on this connection, in its transaction."""
+    command.upgrade(_build_config_of(connection), revision)
+
+
+def downgrade_within(connection: Connection) -> None:
+    """Takes everything of ours away, on this connection, in its transaction."""
+    command.downgrade(_build_config_of(connection), "base")
+
+
+def _build_config_of(connection: Connection) -> Config:
+    config = build_config("given:")
+    config.attributes["connection"] = connection
+    return config
+
+
+def has_revision(revision: str) -> bool:
+    """False for a migration that this version does not know: one of a newer version."""
+    return revision in {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def list_tables(revision: str) -> set[str]:
+    """The names of our tables as they are at that migration. Runs its own event loop, as `migrate`."""
+    with TemporaryDirectory(prefix="kloudless-tables-") as folder:
+        path = Path(folder) / "empty.db"
+        command.upgrade(build_config(f"sqlite+aiosqlite:///{path}"), revision)
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {name for (name,) in rows if name != VERSION_TABLE and not name.startswith("sqlite_")}
 
 
 def get_head() -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy.engine import make_url
 
 from app.core.db import NOTIFY_CHANNEL, Database
 
@@ -24,10 +23,9 @@ async def listen(db: Database, *, on_change: Callable[[str], None], on_gap: Call
     """Listens until cancelled, on a connection of its own. `on_gap` is told when news may have been missed."""
     if db.is_sqlite:
         return
-    url = make_url(db.url).set(drivername="postgresql").render_as_string(hide_password=False)
     while True:
         try:
-            await _listen_once(url, on_change, on_gap)
+            await _listen_once(db.driver_url, on_change, on_gap)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             log.warning("listening for changes was interrupted", error=type(error).__name__)
         on_gap()

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from app.core.cache import RowCache
 from app.core.db import Database
 from app.core.ids import IdCodec
+from app.core.journal import CountingObserver, Journal
 from app.core.keys import KeyRing
+from app.core.limiting import IncomingLimits
 from app.core.settings import Settings
 from app.core.signals import Signals
 from connectors.core.guard import AddressGuard
@@ -33,6 +35,8 @@ class State:
     ids: IdCodec
     registry: Registry
     runtime: Runtime
+    limits: IncomingLimits
+    journal: Journal | None  # None when the operator keeps no log of requests
     signals: Signals
     note_change: Callable[[str], None]  # what is remembered under a name is stale, and who waits for it is woken
 
@@ -52,14 +56,18 @@ def build_registry_from(settings: Settings) -> Registry:
     return build_registry(Options(settings=settings.connectors, demo_folder=settings.demo_path))
 
 
+def find_keys(settings: Settings) -> KeyRing | None:
+    """The keys of this installation; None when there is no key file yet. KeysError when they are no keys."""
+    if settings.keys is not None:
+        return KeyRing.from_text(settings.keys.get_secret_value())
+    return KeyRing.from_file(settings.keys_path) if settings.keys_path.exists() else None
+
+
 def build_state(settings: Settings, *, registry: Registry | None = None) -> State:
     """Opens nothing yet but the key file; KeysError and ValueError say what to mend."""
     if settings.is_embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if settings.keys is not None:
-        keys = KeyRing.from_text(settings.keys.get_secret_value())
-    else:
-        keys = KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
+    keys = find_keys(settings) or KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
     cache = RowCache(seconds_max=settings.account_cache_seconds_max)
     read_url = settings.database_read_url.get_secret_value() if settings.database_read_url else None
     proxy_url = settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None
@@ -87,11 +95,14 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ids=IdCodec(keys.id_key),
         registry=registry or build_registry_from(settings),
         runtime=Runtime(
+            observer=CountingObserver(),
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
         signals=signals,
         note_change=note_change,
+        limits=IncomingLimits(settings),
+        journal=Journal() if settings.request_log_hours_max > 0 else None,
     )
 
 

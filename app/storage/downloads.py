@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
@@ -12,10 +15,50 @@ from starlette.types import Send
 
 from app.storage.ranges import format_date, is_range_fresh, is_unmodified, parse_range, quote_etag
 from connectors.core.connector import Connector
-from connectors.core.resources import Download, File, RawId, Ref
+from connectors.core.resources import ByteRange, Download, File, RawId, Ref, VersionId
 
 CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"})
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+DEFAULT_NAME = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a reply's bytes come from: `open` gives them or a range of them, `get_facts` what is known without them."""
+
+    open: Callable[[ByteRange | None], AbstractAsyncContextManager[Download]]
+    get_facts: Callable[[], Awaitable[File | Download]]
+    has_ranges: bool
+
+
+def build_file_source(connector: Connector, file: RawId) -> Source:
+    """The bytes that a file has now."""
+
+    async def get_facts() -> File:
+        found = await connector.get(Ref("file", file))
+        if not isinstance(found, File):
+            raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
+        return found
+
+    return Source(
+        lambda byte_range: connector.open_download(file, byte_range=byte_range),
+        get_facts,
+        connector.capabilities.download_range,
+    )
+
+
+def build_version_source(connector: Connector, file: RawId, version: VersionId) -> Source:
+    """The bytes that a file had once."""
+
+    async def get_facts() -> Download:
+        async with connector.open_version(file, version) as download:
+            return download
+
+    return Source(
+        lambda byte_range: connector.open_version(file, version, byte_range=byte_range),
+        get_facts,
+        connector.capabilities.download_range,
+    )
 
 
 def build_headers(
@@ -43,61 +86,66 @@ def build_headers(
     return headers
 
 
-def build_head_reply(file: File, request_headers: Headers) -> Response:
-    """The answer to HEAD: the headers of a whole download."""
-    headers = build_headers(
-        name=file.name,
-        media_type=file.media_type,
-        length_bytes=file.size_bytes,
-        etag=file.etag,
-        modified_at=file.modified_at,
-    )
-    if is_unmodified(request_headers, file):
-        return _build_unmodified_reply(headers)
+async def build_head_reply(
+    source: Source, request_headers: Headers, *, extra_headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to HEAD: the headers of a whole download. `extra_headers` are added, whatever is answered."""
+    facts = await source.get_facts()
+    headers = _build_headers_of(source, facts, facts.size_bytes, extra_headers)
+    if is_unmodified(request_headers, facts):
+        return _build_unmodified_reply(headers, extra_headers)
     return Response(headers=headers)
 
 
-def _build_unmodified_reply(headers: dict[str, str]) -> Response:
-    kept = {"ETag", "Last-Modified", "Cache-Control"}
+def _build_headers_of(
+    source: Source, facts: File | Download, length_bytes: int | None, extra_headers: Mapping[str, str] | None
+) -> dict[str, str]:
+    headers = build_headers(
+        name=facts.name or DEFAULT_NAME,
+        media_type=facts.media_type,
+        length_bytes=length_bytes,
+        etag=facts.etag,
+        modified_at=facts.modified_at,
+    )
+    if not source.has_ranges:
+        headers["Accept-Ranges"] = "none"
+    return headers | dict(extra_headers or {})
+
+
+def _build_unmodified_reply(headers: dict[str, str], extra_headers: Mapping[str, str] | None) -> Response:
+    kept = {"ETag", "Last-Modified", "Cache-Control", *(extra_headers or {})}
     return Response(status_code=304, headers={name: value for name, value in headers.items() if name in kept})
 
 
 class DownloadReply(StreamingResponse):
-    """Streams a file. Starlette's watch for a client that leaves cancels the stream, which closes the source."""
+    """Streams bytes. Starlette's watch for a client that leaves cancels the stream, which closes the source."""
 
-    def __init__(self, connector: Connector, file: RawId, *, name: str, request_headers: Headers) -> None:
+    def __init__(
+        self, source: Source, request_headers: Headers, *, extra_headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(content=())
-        self._connector = connector
-        self._file = file
-        self._name = name
+        self._source = source
         self._request_headers = request_headers
+        self._extra_headers = extra_headers
 
     async def stream_response(self, send: Send) -> None:
         headers = self._request_headers
-        byte_range = parse_range(headers)
+        byte_range = parse_range(headers) if self._source.has_ranges else None
         if byte_range is not None and not CONDITIONS.isdisjoint(headers):
             # They come before the range, which need not even fit the version that is there (RFC 9110 13.2.2).
-            file = await self._connector.get(Ref("file", self._file))
-            if not isinstance(file, File):
-                raise AssertionError("a file's reference gave a folder")
-            if is_unmodified(headers, file) or not is_range_fresh(headers, file):
+            facts = await self._source.get_facts()
+            if is_unmodified(headers, facts) or not is_range_fresh(headers, facts):
                 byte_range = None
-        async with self._connector.open_download(self._file, byte_range=byte_range) as download:
+        async with self._source.open(byte_range) as download:
             await self._send(download, send)
         # Only now: with the last message the reply is over, and this task is cancelled whatever it is doing.
         await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, download: Download, send: Send) -> None:
-        headers = build_headers(
-            name=download.name or self._name,
-            media_type=download.media_type,
-            length_bytes=download.length_bytes,
-            etag=download.etag,
-            modified_at=download.modified_at,
-        )
+        headers = _build_headers_of(self._source, download, download.length_bytes, self._extra_headers)
         status = 200
         if is_unmodified(self._request_headers, download):
-            reply = _build_unmodified_reply(headers)
+            reply = _build_unmodified_reply(headers, self._extra_headers)
             await send({"type": "http.response.start", "status": 304, "headers": reply.raw_headers})
             return
         if download.content_range is not None:

@@ -7,25 +7,34 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from app.accounts.creating import CreatingDirectRoute, CreatingRoute
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
-from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
+from app.core.http.replies import JsonReply, describe, empty_reply
 from app.storage import service
-from app.storage.downloads import DownloadReply, build_head_reply
+from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
     STORAGE_PREFIX,
     TASK_ERRORS,
+    WRITE_ERRORS,
     AccountStorage,
     describe_parameter,
 )
 from app.storage.forms import FormUpload
 from app.storage.moving import answer_copy, answer_fetch, answer_update
 from app.storage.opening import open_storage, read_body_source, read_ref
-from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate, TaskReply
+from app.storage.schemas import (
+    FileReply,
+    ResourceCopy,
+    ResourceUpdate,
+    TaskReply,
+    UploadUrlCreate,
+    UploadUrlReply,
+)
 from app.storage.tasking import ASYNC_HEADER, TaskWish
-from connectors.core.resources import File, Ref
+from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
 METADATA_HEADER = "X-Kloudless-Metadata"
@@ -43,8 +52,8 @@ async def get_file_ref(
 
 FileRef = Annotated[Ref, Depends(get_file_ref, scope="function")]
 
-router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"])
-direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingRoute)
+direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingDirectRoute)
 
 
 @direct.post(
@@ -54,6 +63,7 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRo
         status=201,
         also={200: FileReply, 202: TaskReply},
         errors=(*TASK_ERRORS, ErrorCode.REQUEST_TIMEOUT),
+        takes_key=True,
         parameters=(
             ACCOUNT_ID_PARAMETER,
             describe_parameter(
@@ -125,6 +135,24 @@ async def upload_file(request: Request) -> Response:
     return JsonReply(storage.present.build(file), 200 if file.is_replacement else 201)
 
 
+@router.post("/files/upload_url", **describe(UploadUrlReply, errors=WRITE_ERRORS))
+async def create_upload_url(storage: AccountStorage, body: UploadUrlCreate) -> Response:
+    """Makes an address at the storage that takes a file's bytes directly, without a key, until it expires.
+
+    What has that name is replaced. Whoever has the address can use it. 501 where the storage has no such addresses.
+    """
+    signed = await service.create_upload_url(storage, body)
+    return JsonReply(
+        UploadUrlReply(
+            url=signed.url,
+            method=signed.method,
+            headers=signed.headers,
+            expires=signed.expires_at,
+            account=storage.row.id,
+        )
+    )
+
+
 @router.get("/files/{file_id}", **describe(FileReply, errors=STORAGE_ERRORS))
 async def get_file(storage: AccountStorage, ref: FileRef) -> Response:
     """A file's metadata."""
@@ -150,7 +178,7 @@ async def download_file(request: Request) -> Response:
     """Streams a file's bytes, whole or one range of them."""
     storage = await open_storage(request)
     ref = read_ref(request, storage, kind="file")
-    return DownloadReply(storage.connector, ref.raw_id, name="file", request_headers=request.headers)
+    return DownloadReply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.head(
@@ -164,10 +192,8 @@ async def download_file(request: Request) -> Response:
 async def head_file(request: Request) -> Response:
     """The headers of a download without the bytes."""
     storage = await open_storage(request)
-    file = await storage.connector.get(read_ref(request, storage, kind="file"))
-    if not isinstance(file, File):
-        raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
-    return build_head_reply(file, request.headers)
+    ref = read_ref(request, storage, kind="file")
+    return await build_head_reply(build_file_source(storage.connector, ref.raw_id), request.headers)
 
 
 @direct.put(
@@ -200,7 +226,10 @@ async def update_file(
     return await answer_update(request, storage, ref, body, has_wish=has_wish)
 
 
-@router.post("/files/{file_id}/copy", **describe(FileReply, status=201, also={202: TaskReply}, errors=TASK_ERRORS))
+@router.post(
+    "/files/{file_id}/copy",
+    **describe(FileReply, status=201, also={202: TaskReply}, errors=TASK_ERRORS, takes_key=True),
+)
 async def copy_file(
     request: Request, storage: AccountStorage, ref: FileRef, body: ResourceCopy, has_wish: TaskWish
 ) -> Response:

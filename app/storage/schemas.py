@@ -14,6 +14,7 @@ Time = Annotated[datetime, Meta(tz=True)]
 NAME_CHARACTERS_MAX = 4096
 PATH_CHARACTERS_MAX = 16_384
 ID_CHARACTERS_MAX = 8192 + 2
+UPLOAD_URL_SECONDS_DEFAULT = 3600
 
 
 class ParentReply(Struct, gc=False):
@@ -158,6 +159,18 @@ class TaskPage(NumberedList[TaskReply], kw_only=True, gc=False):
     """A page of an account's tasks, the newest first."""
 
 
+class UploadUrlReply(Struct, kw_only=True):
+    """An address at the storage for one upload. Send exactly these `headers` with the `method`; it needs no key."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    expires: Time
+    account: int
+    type: str = "upload_url"
+    api: str = "storage"
+
+
 class Body(BaseModel):
     """What clients send beside the fields we know is ignored: some send whole objects back."""
 
@@ -169,6 +182,14 @@ class FolderCreate(Body):
 
     name: str = Field(min_length=1, max_length=NAME_CHARACTERS_MAX)
     parent_id: str | None = Field(None, max_length=ID_CHARACTERS_MAX, description="`root` if left out.")
+
+
+class UploadUrlCreate(FolderCreate):
+    """Where the file will stand, and how long the address shall live."""
+
+    expires_in: int = Field(
+        UPLOAD_URL_SECONDS_DEFAULT, ge=1, description="Seconds; the storage's limit is among its capabilities' limits."
+    )
 
 
 class ResourceUpdate(Body):

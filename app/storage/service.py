@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.accounts.callers import ACCOUNT_DIGITS_MAX, AccountRow, check_switched_on, load_row
+from app.accounts.callers import AccountRow, check_switched_on, load_row
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.paths import NUMBER_DIGITS_MAX
 from app.storage.opening import Storage
 from app.storage.paging import read_cursor, read_page, write_cursor
-from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate
+from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate, UploadUrlCreate
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource
+from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource, SignedUrl
 
 
 async def list_folder(
@@ -59,6 +60,15 @@ async def upload(storage: Storage, *, parent: RawId, name: str, source: ByteSour
     return await storage.connector.upload(parent, name, source, on_conflict=on_conflict)
 
 
+async def create_upload_url(storage: Storage, body: UploadUrlCreate) -> SignedUrl:
+    """An address at the storage that takes a file's bytes. ApiError 400 for a longer life than the storage allows."""
+    seconds_max = storage.connector.manifest.limits.signed_url_seconds_max
+    if storage.connector.capabilities.create_upload_url and body.expires_in > seconds_max:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"expires_in must be a number of seconds from 1 to {seconds_max}.")
+    parent = storage.present.decode_parent(body.parent_id)
+    return await storage.connector.create_upload_url(parent, body.name, seconds=body.expires_in)
+
+
 async def update(storage: Storage, ref: Ref, body: ResourceUpdate) -> Resource:
     """Renames, moves inside the account, or both."""
     if body.name is None and body.parent_id is None:
@@ -78,7 +88,7 @@ async def find_target(storage: Storage, body: ResourceUpdate) -> AccountRow | No
     if body.account is None or str(body.account) in {str(storage.row.id), "me"}:
         return None
     text = str(body.account)
-    if not (text.isascii() and text.isdigit() and len(text) <= ACCOUNT_DIGITS_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "account must be an account's number.")
     if storage.caller.account_id is not None:
         raise ApiError(ErrorCode.FORBIDDEN, "A bearer token opens one account only; another needs an API key.")

@@ -6,11 +6,13 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated, cast
 
+import structlog
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from app.accounts.callers import Caller, load_row, open_connector
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.edge import encode_error
 from app.core.http.reading import parse_flag
 from app.core.http.replies import JsonReply, empty_reply, get_request_state
 from app.core.state import get_state
@@ -19,6 +21,7 @@ from app.models.tasks import TaskState
 from app.storage.opening import build_presenter, encode_conflicts
 from app.storage.schemas import TaskErrorReply, TaskProgress, TaskReply
 from app.tasks import service as tasks
+from connectors.core.errors import ConnectorError
 from connectors.core.resources import RawId, Ref
 
 ASYNC_HEADER = "X-Kloudless-Async"
@@ -34,6 +37,8 @@ STATES: dict[TaskState, str] = {
 
 OPERATIONS = {"copy_inside": "copy"}
 """Kinds of tasks that are the same operation to the API's users."""
+
+log = structlog.get_logger("app.storage")
 
 _CODES = {code.code: code for code in ErrorCode}
 
@@ -64,8 +69,22 @@ async def answer_with_task(
     if is_awaited:
         task = await _wait(request, task)
     if tasks.has_ended(task):
-        return await answer_result(request, task, caller, status=status)
+        # From here on nothing is raised: the task was made, and the same request once more must not make another.
+        try:
+            return await answer_result(request, task, caller, status=status)
+        except ApiError as error:
+            return build_error_reply(request, error)
+        except ConnectorError as error:  # its result cannot be looked at just now
+            log.warning("result of a task not shown", task_id=str(task.id), error=str(error))
     return JsonReply(build_task_reply(request, task), 202)
+
+
+def build_error_reply(request: Request, error: ApiError) -> Response:
+    """The error as a reply that is kept like any other."""
+    state = get_request_state(request)
+    state.error_code = error.code.code
+    body, headers = encode_error(error, state.id)
+    return Response(body, status_code=error.code.status, headers=headers)
 
 
 async def _wait(request: Request, task: Task) -> Task:

@@ -32,13 +32,13 @@ class Readiness(Struct):
     database: str = "ok"
 
 
-@router.get("/health", **describe(Health))
+@router.get("/health", **describe(Health, is_public=True))
 async def get_health() -> Response:
     """Says that the process answers; asks nothing else."""
     return JsonReply(Health())
 
 
-@router.get("/ready", **describe(Readiness))
+@router.get("/ready", **describe(Readiness, is_public=True))
 async def get_readiness(request: Request) -> Response:
     """Says that requests can be served now; 503 while the database cannot be reached."""
     await get_state(request).db.check()

@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.db import AnySession, WriteSession
-from app.models import UploadPart, UploadSession
+from app.models import Account, UploadPart, UploadSession
 
 
 class UploadRepository:
@@ -89,15 +89,32 @@ class UploadRepository:
     async def delete_parts(self, upload_id: int) -> None:
         await self._writer.execute(delete(UploadPart).where(UploadPart.upload_session_id == upload_id))
 
-    async def list_expired(self, *, now: datetime, limit: int) -> list[UploadSession]:
+    async def list_expired(self, *, now: datetime, after_id: int, limit: int) -> list[UploadSession]:
+        """Uploads that go on although their time, or their account, has ended."""
         return list(
             await self._session.scalars(
                 select(UploadSession)
-                .where(UploadSession.expires_at < now, UploadSession.state.in_(("open", "finishing")))
-                .order_by(UploadSession.expires_at)
+                .join(Account, Account.id == UploadSession.account_id)
+                .where(
+                    UploadSession.id > after_id,
+                    UploadSession.state.in_(("open", "finishing")),
+                    or_(UploadSession.expires_at < now, Account.deleted_at.is_not(None)),
+                )
+                .order_by(UploadSession.id)
                 .limit(limit)
             )
         )
+
+    async def delete_ended(self, *, before: datetime, limit: int) -> int:
+        """Deletes some of the uploads that ended and whose time was over before that moment; returns how many."""
+        ended = (
+            select(UploadSession.id)
+            .where(UploadSession.state.in_(("finished", "aborted")), UploadSession.expires_at < before)
+            .order_by(UploadSession.id)
+            .limit(limit)
+        )
+        query = delete(UploadSession).where(UploadSession.id.in_(ended)).returning(UploadSession.id)
+        return len(list(await self._writer.scalars(query)))
 
     async def list_sealed(self, *, after_id: int, limit: int) -> list[UploadSession]:
         return list(

@@ -9,6 +9,7 @@ import structlog
 from app.accounts.callers import build_connector, load_row
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
+from app.core.keys import KeysError
 from app.core.state import State
 from app.models import UploadPart, UploadSession
 from app.storage.opening import Storage
@@ -22,7 +23,11 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, RawId, Ref
 
 CLAIM_SECONDS = 600
-EXPIRED_BATCH_COUNT = 100
+BATCH_COUNT = 100
+ABORT_DAYS_MAX = 30
+"""How long a storage is asked to abort an upload that is past its time; then it is given up."""
+ENDED_UPLOAD_DAYS = 7
+"""How long after its time an ended upload is remembered."""
 
 log = structlog.get_logger("app.uploads")
 
@@ -121,22 +126,46 @@ async def abort(storage: Storage, upload_id: int) -> None:
 
 
 async def abort_expired(state: State) -> int:
-    """Aborts uploads that are past their time, at the storage too; returns how many. Failures are tried again later."""
-    async with state.db.reading() as session:
-        rows = await UploadRepository(session).list_expired(now=now(), limit=EXPIRED_BATCH_COUNT)
-    aborted_count = 0
-    for row in rows:
+    """Aborts uploads that are past their time, at the storage too, and those of deleted accounts; returns how many.
+
+    What cannot be aborted is tried again the next time, until it is given up.
+    """
+    after_id, aborted_count = 0, 0
+    while True:
+        async with state.db.reading() as session:
+            rows = await UploadRepository(session).list_expired(now=now(), after_id=after_id, limit=BATCH_COUNT)
+        if not rows:
+            return aborted_count
+        for row in rows:
+            aborted_count += await _abort_expired(state, row)
+        after_id = rows[-1].id
+
+
+async def _abort_expired(state: State, row: UploadSession) -> bool:
+    is_given_up = row.expires_at < now() - timedelta(days=ABORT_DAYS_MAX)
+    try:
         account = await load_row(state, row.account_id)
-        try:
-            if account is not None:
-                await _abort(state, build_connector(state, account), row)
-            else:
-                epoch = await _claim(state, row)
-                await _settle(state, row, epoch, "aborted")
-            aborted_count += 1
-        except (ConnectorError, ApiError) as error:
-            log.warning("expired upload not aborted", upload_id=row.id, error=str(error))
-    return aborted_count
+        if account is None or is_given_up:
+            await _settle(state, row, await _claim(state, row), "aborted")
+        else:
+            await _abort(state, build_connector(state, account), row)
+    except (ConnectorError, ApiError, KeysError) as error:
+        log.warning("expired upload not aborted", upload_id=row.id, error=str(error))
+        return False
+    if is_given_up:
+        log.warning("upload given up: its storage may still hold parts", upload_id=row.id, account_id=row.account_id)
+    return True
+
+
+async def delete_ended(state: State) -> int:
+    """Forgets uploads that ended long ago; returns how many."""
+    before, deleted_count = now() - timedelta(days=ENDED_UPLOAD_DAYS), 0
+    while True:
+        async with state.db.writing() as session:
+            count = await UploadRepository(session).delete_ended(before=before, limit=BATCH_COUNT)
+        deleted_count += count
+        if count < BATCH_COUNT:
+            return deleted_count
 
 
 async def _abort(state: State, connector: Connector, row: UploadSession) -> None:

@@ -66,3 +66,40 @@ class StreamSource(ByteSource):
             yield chunk
         if self.size_bytes is not None and seen < self.size_bytes:
             raise ConnectorError(ErrorKind.SOURCE_FAILED, f"only {seen} of the declared {self.size_bytes} bytes came")
+
+
+class CheckedSource(ByteSource):
+    """A source whose every failure is source_failed, whatever it raises; so is another size than it declared.
+
+    `seen_bytes` counts what came since it was opened last.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.size_bytes = source.size_bytes
+        self.is_replayable = source.is_replayable
+        self.seen_bytes = 0
+
+    async def open(self) -> AsyncIterator[bytes]:
+        self.seen_bytes = 0
+        chunks = self._source.open()
+        try:
+            async for chunk in chunks:
+                self._count(chunk)
+                yield chunk
+        except (ConnectorError, AssertionError):
+            raise
+        except Exception as error:
+            raise ConnectorError(ErrorKind.SOURCE_FAILED, "the bytes to store could not be read") from error
+        finally:
+            close = getattr(chunks, "aclose", None)  # generators have it, iterators in general do not
+            if close is not None:
+                await close()
+        if self.size_bytes is not None and self.seen_bytes < self.size_bytes:
+            text = f"only {self.seen_bytes} of the declared {self.size_bytes} bytes came"
+            raise ConnectorError(ErrorKind.SOURCE_FAILED, text)
+
+    def _count(self, chunk: bytes) -> None:
+        self.seen_bytes += len(chunk)
+        if self.size_bytes is not None and self.seen_bytes > self.size_bytes:
+            raise ConnectorError(ErrorKind.SOURCE_FAILED, f"more than the declared {self.size_bytes} bytes came")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities, Manifest
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -274,6 +275,13 @@ class Connector(ABC):
     async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
         """Makes an address that stores one request's body as a file, replacing what has that name."""
         self._refuse("create_upload_url")
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        """Sends a request in the provider's own terms, signed, and gives the reply whatever its status says.
+
+        - Goes to the account's own hosts only: address_refused for any other. Never repeated if it may have happened.
+        """
+        self._refuse("call_raw")
 
     def _refuse(self, operation: str) -> NoReturn:
         text = f"{self.manifest.title} does not offer {operation.replace('_', ' ')}"

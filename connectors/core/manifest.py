@@ -27,6 +27,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     list_properties: bool = False  # and with it update_properties
     create_download_url: bool = False
     create_upload_url: bool = False
+    call_raw: bool = False
 
     copy_folder: bool = False
     move_folder: bool = True
@@ -37,6 +38,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     upload_size_unknown: bool = True
     upload_exclusive: bool = False  # on_conflict=FAIL and RENAME hold even against simultaneous writers
     upload_parts_parallel: bool = False
+    finish_renames: bool = True  # an upload in parts looks for a free name when it is finished; else when it is started
+    replace_atomic: bool = True  # readers find the old file or the new one; without it, for a moment, perhaps neither
     names_unique: bool = True  # one name stands for one resource in a folder
 
 
@@ -55,6 +58,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "list_properties": ("list_properties", "update_properties"),
     "create_download_url": ("create_download_url",),
     "create_upload_url": ("create_upload_url",),
+    "call_raw": ("call_raw",),
 }
 """Which methods a capability of the first group stands for; a test compares this with what is coded."""
 

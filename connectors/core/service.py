@@ -52,6 +52,7 @@ class Service:
     manifest: Manifest
     build: Callable[[AccountContext], Connector]
     demo: Demo | None = None
+    find_problems: Callable[[], list[str]] = list  # what of the operator's settings does not work now, in words
 
 
 class Registry:

@@ -96,12 +96,13 @@ class Runtime:
         sign: Sign | None = None,
         classify_reply: ClassifyReply | None = None,
         extra_headers: Mapping[str, str] | None = None,
-        users_host: str | None = None,
+        users_host: str | tuple[str, ...] | None = None,
     ) -> HttpSend:
         """A send for HTTP.
 
         With `users_host`, a host (and port, if not the scheme's own) that the account's user named, every request goes
-        through the address guard, and only that host is sent signatures.
+        through the address guard, and only that host is sent signatures; several, or "*.host", where a provider has
+        more than one name.
         """
         budgets = self._budgets(manifest, account_key)
         transport = self._shared_transport() if users_host is None else self._shared_guarded_transport()
@@ -116,7 +117,7 @@ class Runtime:
             read_status=lambda reply: reply.status_code,
         )
         send = rate_limit(send, limiter=budgets.limiter, hold=_hold_until_body_ends)
-        hosts = manifest.allowed_hosts if users_host is None else (users_host,)
+        hosts = (users_host,) if isinstance(users_host, str) else users_host or manifest.allowed_hosts
         send = authorize(send, allowed_hosts=hosts, tokens=tokens, sign=sign, extra_headers=extra_headers)
         return retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
 

@@ -103,7 +103,7 @@ class TreeWalk:
             if page.next_cursor is not None and page.next_cursor == frame.cursor:
                 raise ConnectorError(ErrorKind.UNEXPECTED, "the provider's listing goes round in circles")
             fitting_count = min(self._count_wanted(page, limit, wants), self._count_remembered(frame, page))
-            if fitting_count >= len(page.resources):
+            if fitting_count >= min(len(page.resources), items_max):  # who gives more than asked for gives it again
                 return page
             items_max = fitting_count
 

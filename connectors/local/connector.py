@@ -12,6 +12,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.call import Intent, Repeat, SendWork, Work
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.media_types import read_media_type
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -32,7 +33,7 @@ from connectors.local import operations, uploads
 from connectors.local.downloads import OpenFile, choose_range, read_chunks
 from connectors.local.listing import Walk, list_page
 from connectors.local.manifest import MANIFEST
-from connectors.local.mapping import Mapper, build_etag, read_media_type, read_time
+from connectors.local.mapping import Mapper, build_etag, read_time
 from connectors.local.names import Parts, read_name, read_path, read_raw_id, show
 from connectors.local.roots import Settings, find_grant
 from connectors.local.threads import Stop, Threads
@@ -114,7 +115,7 @@ class LocalConnector(Connector):
                     chunks,
                     opened.status.st_size,
                     content_range=content_range,
-                    media_type=read_media_type(parts[-1]),
+                    media_type=read_media_type(show(parts[-1])),
                     etag=build_etag(opened.status),
                     modified_at=read_time(opened.status.st_mtime_ns),
                     name=show(parts[-1]),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from connectors.core.manifest import Capabilities, Field, Keys, Limits, Manifest
 
-HIDDEN_PREFIX = ".kloudless-"
-"""Names that begin so (in any case) are the connector's own: never shown, never accepted."""
-
 MANIFEST = Manifest(
     service="local",
     title="Local folders",

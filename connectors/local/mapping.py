@@ -6,42 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from mimetypes import MimeTypes
-from pathlib import PurePosixPath
 
+from connectors.core.media_types import read_media_type
 from connectors.core.resources import File, Folder, Parent, Resource
 from connectors.local.names import Parts, show, write_raw_id
-
-_ENCODED_TYPES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-_MORE_TYPES = {
-    ".7z": "application/x-7z-compressed",
-    ".avif": "image/avif",
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".flac": "audio/flac",
-    ".heic": "image/heic",
-    ".jpg": "image/jpeg",
-    ".md": "text/markdown",
-    ".odp": "application/vnd.oasis.opendocument.presentation",
-    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
-    ".odt": "application/vnd.oasis.opendocument.text",
-    ".ogg": "audio/ogg",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".rtf": "application/rtf",
-    ".webp": "image/webp",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-}
-
-
-def _build_types() -> MimeTypes:
-    types = MimeTypes()  # Python's own table, whatever the machine's says
-    for extension, media_type in _MORE_TYPES.items():
-        types.add_type(media_type, extension)
-    return types
-
-
-_TYPES = _build_types()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +76,7 @@ class Mapper:
             path="/" + "/".join(map(show, parts)),
             size_bytes=status.st_size,
             modified_at=read_time(status.st_mtime_ns),
-            media_type=read_media_type(name),
+            media_type=read_media_type(show(name)),
             etag=build_etag(status),
             is_replacement=is_replacement,
             raw=self._build_raw(status),
@@ -129,13 +97,6 @@ class Mapper:
 def build_etag(status: os.stat_result) -> str:
     """Changes with every write: each of ours makes a new inode with a time of its own."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-
-
-def read_media_type(name: bytes) -> str | None:
-    """The type that the name's ending stands for, the same on every machine; None when it stands for none."""
-    extension = PurePosixPath(show(name)).suffix
-    media_type, encoding = _TYPES.guess_type(f"x{extension}")
-    return media_type if encoding is None else _ENCODED_TYPES.get(encoding, "application/octet-stream")
 
 
 def read_time(nanoseconds: int) -> datetime | None:

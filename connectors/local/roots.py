@@ -76,6 +76,19 @@ def _read_root(name: object, value: object) -> Root:
     return Root(name, Path(folder), frozenset(applications))
 
 
+def find_problems(settings: Settings) -> list[str]:
+    """The listed roots whose folder cannot be used now; the demo's is made when it is needed."""
+    problems = []
+    for name, root in settings.roots.items():
+        if name == DEMO_ROOT:
+            continue
+        if not root.folder.is_dir():
+            problems.append(f"the folder of root {name!r} is not there: {root.folder}")
+        elif not os.access(root.folder, os.R_OK | os.W_OK | os.X_OK):
+            problems.append(f"the folder of root {name!r} cannot be read and written by this user: {root.folder}")
+    return problems
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One account's folder: a root, and the folder inside it that the account stays in."""

@@ -10,7 +10,7 @@ from connectors.local.connector import LocalConnector
 from connectors.local.demo import seed_folder
 from connectors.local.errors import classify_exception
 from connectors.local.manifest import MANIFEST
-from connectors.local.roots import DEMO_ROOT, read_settings
+from connectors.local.roots import DEMO_ROOT, find_problems, read_settings
 from connectors.local.threads import Threads
 
 
@@ -32,5 +32,6 @@ def build_service(options: Options) -> Service:
     return Service(
         manifest=msgspec.structs.replace(MANIFEST, added_by_operator_only=not settings.allow_api_accounts),
         build=build,
+        find_problems=lambda: find_problems(settings),
         demo=Demo(prepare=lambda: seed_folder(options.demo_folder), credentials={"root": DEMO_ROOT}),
     )

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from connectors.core.paths import HIDDEN_PREFIX
 from connectors.core.resources import OnConflict
 from connectors.local.deleting import delete_tree
-from connectors.local.manifest import HIDDEN_PREFIX
 from connectors.local.names import number_name
 from connectors.local.renames import rename_exclusive
 from connectors.local.threads import Stop

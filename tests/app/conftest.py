@@ -10,6 +10,9 @@ import httpx
 import pytest
 import structlog
 
+from app.core.state import build_registry_from
+from connectors.core.service import Registry
+from tests.app.sharing import SERVICE, SharingDrive, connect_sharing
 from tests.servers.api import Api, Caller, build_settings, running_api
 from tests.servers.postgres import create_database
 
@@ -26,7 +29,8 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     given = {}
     if request.param == "postgresql":
         given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
-    with running_api(build_settings(folder, **given)) as running:
+    settings = build_settings(folder, **given)
+    with running_api(settings, registry=Registry([*build_registry_from(settings), SERVICE])) as running:
         yield running
 
 
@@ -39,3 +43,9 @@ def caller(api: Api) -> Caller:
 def client(caller: Caller) -> Iterator[httpx.Client]:
     with caller.client() as opened:
         yield opened
+
+
+@pytest.fixture
+def sharing(caller: Caller, client: httpx.Client) -> SharingDrive:
+    """An account that can do everything."""
+    return connect_sharing(caller, client)

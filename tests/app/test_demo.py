@@ -24,7 +24,7 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.core.tokens import hash_token
-from app.demo import Demo, describe_demo, prepare_demo
+from app.demo import Demo, allow_this_machine, describe_demo, prepare_demo
 
 Spoil = Callable[[State, Demo], Coroutine[Any, Any, None]]
 
@@ -129,3 +129,9 @@ async def test_plain_words_are_said_when_the_demo_application_was_deleted(settin
     await _prepare(settings, delete)
     with pytest.raises(ApiError, match=r"serve without --demo"):
         await _prepare(settings)
+
+
+def test_servers_on_this_machine_are_allowed_unless_the_operator_says_what_is(tmp_path: Path) -> None:
+    assert "127.0.0.0/8" in allow_this_machine(Settings(data_dir=tmp_path)).allowed_networks
+    chosen = Settings(data_dir=tmp_path, allowed_networks=["10.0.0.0/8"])
+    assert allow_this_machine(chosen) == chosen

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.ids import ID_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, IdCodec
 from connectors.core.frames import CURSOR_CHARACTERS_MAX
-from connectors.core.resources import Kind, RawId, Ref
+from connectors.core.resources import Kind, RawId, Ref, VersionId
 from tests.servers.api import Api, Caller
 
 CODEC = IdCodec(bytes(range(64)))
@@ -50,10 +50,21 @@ def test_page_token_may_be_longer_than_an_id() -> None:
     assert CODEC.decode(1, CODEC.encode(1, Ref("file", RawId("x" * 8000)))) is None
 
 
+@given(file=NAMES, version=NAMES, account_id=st.integers(1, 2**53 - 1))
+def test_version_id_names_a_version_of_its_file_only(file: str, version: str, account_id: int) -> None:
+    public_id = CODEC.encode_version(account_id, RawId(file), VersionId(version))
+    assert CODEC.decode_version(account_id, RawId(file), public_id) == version
+    assert CODEC.decode_version(account_id, RawId(file), public_id + "=") == version
+    assert CODEC.decode_version(account_id, RawId(file + "x"), public_id) is None
+    assert CODEC.decode_version(account_id + 1, RawId(file), public_id) is None
+    assert CODEC.decode(account_id, public_id) is None
+
+
 @given(text=st.text(max_size=100))
 def test_nothing_is_named_by_a_text_that_was_made_up(text: str) -> None:
     assert CODEC.decode(1, text) is None
     assert CODEC.decode_page(1, "contents", text) is None
+    assert CODEC.decode_version(1, RawId("1"), text) is None
 
 
 @given(size_bytes=st.integers(1, 60), place=st.integers(0, 10**6), change=st.integers(1, 255))

@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers.process import running_server
 
-SECRETS = ("wrong-key-s3cret", "query-s3cret", "basic-s3cret", "body-s3cret")
+SECRETS = ("wrong-key-s3cret", "query-s3cret", "basic-s3cret", "body-s3cret", "link-s3cret", "guess-s3cret")
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,25 @@ def logged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             "key": client.post(f"/v1/meta/applications/{demo['application_id']}/apikeys", headers=as_developer),
             "token": client.post(f"/v1/accounts/{server.account_id}/tokens"),
         }
+        file = client.get(f"{server.storage_url}/path", params={"path": "/Welcome.md"}).json()
+        body = {"file_id": file["id"], "password": "link-s3cret"}
+        answers["link"] = client.post(f"{server.storage_url}/links", json=body)
+        address = answers["link"].json()["url"]
+        answers["link form"] = client.get(address)
+        answers["link guess"] = client.post(address, data={"password": "guess-s3cret"})
+        answers["link open"] = client.post(address, data={"password": "link-s3cret"})
+        answers["link bytes"] = client.get(f"{address}/download")
+        answers["link to nothing"] = client.get("/l/link-s3cret")
         with closing(sqlite3.connect(data / "kloudless.db")) as database, database:
             database.execute("UPDATE accounts SET sealed_credentials = '1.00000000.AAAA'")
         answers["crash"] = client.get(root)
         server.stop()
-    made = (answers["key"].json()["key"], answers["token"].json()["access_token"])
+    made = (
+        answers["key"].json()["key"],
+        answers["token"].json()["access_token"],
+        answers["link"].json()["url"].rpartition("/")[2],
+        answers["link open"].cookies["kloudless_link"],
+    )
     given = (demo["api_key"], demo["developer_token"], server.bearer_token)
     keys = json.loads((data / "keys.json").read_text())
     own = (keys["id_key"], *(key["key"] for key in keys["sealing_keys"]))
@@ -78,6 +92,12 @@ def test_requests_end_as_they_should(logged: Logged) -> None:
         "no route": 404,
         "key": 201,
         "token": 201,
+        "link": 201,
+        "link form": 200,
+        "link guess": 403,
+        "link open": 303,
+        "link bytes": 200,
+        "link to nothing": 404,
         "crash": 500,
     }
     assert logged.answers["crash"].json()["error_code"] == "internal_error"

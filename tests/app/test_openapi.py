@@ -12,6 +12,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.app.drive import METADATA
+from tests.app.sharing import connect_sharing
 from tests.servers.api import Api, Caller
 
 pytestmark = pytest.mark.parametrize("api", ["sqlite"], indirect=True)  # the document is the same on every database
@@ -77,8 +78,12 @@ def test_path_parameters_are_those_of_the_path(operations: dict[tuple[str, str],
         assert sorted(documented) == sorted(re.findall(r"\{(\w+)\}", path)), (method, path)
 
 
-def test_no_route_promises_a_422(document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert not any("422" in operation["responses"] for operation in operations.values())
+def test_only_routes_that_take_a_key_promise_a_422(
+    document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    for where, operation in operations.items():
+        names = [parameter["name"] for parameter in operation.get("parameters", [])]
+        assert ("422" in operation["responses"]) == ("Idempotency-Key" in names), where
     assert not any("ValidationError" in name for name in document["components"]["schemas"])
 
 
@@ -101,8 +106,10 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    pages = ("ContentsPage", "SearchPage", "RecentPage", "AccountPage")
-    for name in (*pages, "QuotaReply", "UploadSessionReply", "Capabilities", "Limits"):
+    for name in ("SearchPage", "RecentPage", "LinkPage"):
+        assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"errors"}
+    pages = ("ContentsPage", "AccountPage")
+    for name in (*pages, "QuotaReply", "UploadSessionReply", "VersionReply", "Capabilities", "Limits"):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
     assert optional == {"conflicting_resource_id"}
@@ -114,7 +121,8 @@ def test_only_the_public_pages_need_no_credentials(
 ) -> None:
     assert document["security"] == [{"ApiKey": []}]
     public = {path for (_, path), operation in operations.items() if operation.get("security") == []}
-    assert public == {"/health", "/ready"}
+    services = {"/v1/public/services", "/v1/public/services/{service_name}"}
+    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"} | services
 
 
 class Recorder(httpx.BaseTransport):
@@ -154,6 +162,8 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.post(f"{storage}/folders", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders?conflict_if_exists=true", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders", headers=key, json={"name": 7})
+    for name in ("once", "once", "twice"):
+        client.post(f"{storage}/folders", headers={**key, "Idempotency-Key": "a key"}, json={"name": name})
     client.post(f"{storage}/folders", headers=key, content=b"{")
     file = client.post(f"{storage}/files", headers=metadata, content=b"bytes").json()
     client.post(f"{storage}/files?overwrite=true", headers=metadata, content=b"bytes")
@@ -202,23 +212,102 @@ def run_tasks(caller: Caller, client: httpx.Client) -> None:
     client.get(f"{tasks}?state=unheard+of", headers=key)
 
 
+def share(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
+    """What only some storages offer, at one that has it all, with mistakes."""
+    key, storage = caller.key_header, file["href"].partition("/files/")[0]
+    versions = client.get(f"{file['href']}/versions", headers=key).json()
+    client.get(f"{file['href']}/versions", headers=key, params={"page": "nonsense"})
+    version = versions["objects"][0]["href"]
+    for headers in (key, {}, {"Authorization": "APIKey wrong"}):
+        client.get(version, headers=headers)
+        client.get(f"{version}/contents", headers={**headers, "Range": "bytes=0-1"})
+        client.head(f"{version}/contents", headers=headers)
+        client.post(f"{version}/restore", headers=headers)
+    client.post(f"{storage}/files/upload_url", headers=key, json={"name": "b.txt"})
+    client.post(f"{caller.storage_url}/files/upload_url", headers=key, json={"name": "b.txt"})
+    folder = f"{storage}/folders/root"
+    for path in (f"{file['href']}/permissions", f"{folder}/permissions"):
+        client.patch(path, headers=key, json={"ann@example.com": "reader"})
+        client.get(path, headers={**key, "X-Kloudless-Raw-Data": "true"})
+        client.put(path, headers=key, json=[])
+        client.put(path, headers=key, json=["nonsense"])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": "1"}])
+    client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": 1}])
+    client.get(f"{file['href']}/properties", headers=key)
+    client.delete(f"{file['href']}/properties", headers=key)
+    client.get(f"{version}x", headers=key)
+    client.get(f"{version}/contents", headers={**key, "Range": "bytes=99-"})
+
+
+def link(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
+    """Public links, and what visitors do with them, with mistakes."""
+    key, storage = caller.key_header, file["href"].partition("/files/")[0]
+    links = f"{storage}/links"
+    for resource in (file["href"], f"{storage}/folders/root"):
+        client.get(f"{resource}/links", headers=key)
+    client.post(links, headers=key, json={"file_id": "nonsense"})
+    body = {"file_id": file["id"], "direct": True, "password": "secret", "expiration": "2100-01-01"}
+    made = client.post(links, headers=key, json=body).json()
+    client.get(links, headers=key)
+    client.get(links, headers=key, params={"ordering": "name"})
+    client.get(made["href"], headers=key)
+    page = {"Accept": "text/html"}
+    for headers in ({}, page):
+        for path in (made["url"], f"{made['url']}/download", "/l/nonsense"):
+            client.get(path, headers=headers)
+            client.head(path, headers=headers)
+        client.post(made["url"], headers=headers, data={"password": "wrong"})
+        client.post(made["url"], headers=headers, data={"password": "secret"})
+    for headers in ({}, {"Prefer": "relay"}, {"Prefer": "relay", "Range": "bytes=0-1"}, {"If-Match": '"other"'}):
+        client.get(made["url"], headers=headers)
+        client.head(f"{made['url']}/download", headers=headers)
+    client.patch(made["href"], headers=key, json={"active": False, "direct": False, "password": None})
+    client.get(made["url"])
+    client.patch(made["href"], headers=key, json={"active": True})
+    client.get(made["url"])
+    client.patch(made["href"], headers=key, json={"active": 7})
+    client.delete(made["href"], headers=key)
+    client.delete(made["href"], headers=key)
+
+
 def manage(caller: Caller, client: httpx.Client) -> None:
     """What the developer does, up to the end of everything."""
     key, bearer, developer = caller.key_header, caller.bearer_header, caller.developer_header
     application = f"/v1/meta/applications/{caller.application_id}"
-    for path in ("/v1/meta/applications", application, f"{application}/apikeys"):
+    me = "/v1/meta/developers/me"
+    for path in ("/v1/meta/applications", application, f"{application}/apikeys", "/v1/meta/developers", me):
         client.get(path, headers=developer)
         client.get(path, headers=bearer)
+    client.patch(me, headers=developer, json={"first_name": "Ada"})
+    for name, body in (
+        ("trusted_domains", {"domain": "example.com"}),
+        ("redirect_uris", {"url": "https://example.com/"}),
+        ("service_keys", {"service": "local", "client_id": "me", "client_secret": "secret"}),
+    ):
+        added = client.post(f"{application}/{name}", headers=developer, json=body).json()
+        client.post(f"{application}/{name}", headers=developer, json=body)
+        client.post(f"{application}/{name}", headers=developer, json={})
+        client.get(f"{application}/{name}", headers=developer)
+        client.get(added["href"], headers=developer)
+        if name == "service_keys":
+            client.patch(added["href"], headers=developer, json={"client_id": "you"})
+        client.delete(added["href"], headers=developer)
+        client.get(added["href"], headers=developer)
     client.patch(application, headers=developer, json={"name": "Another name"})
     added = client.post(f"{application}/apikeys", headers=developer).json()
     client.delete(f"{application}/apikeys/{added['key']}", headers=developer)
     client.post("/v1/meta/applications", headers=developer, json={"name": "One more"})
+    last = client.get(caller.account_url, headers=key).headers["x-request-id"]
+    for path in ("/v1/requests", f"/v1/requests/{last}", "/v1/requests?status=many", "/v1/requests/nonsense"):
+        client.get(path, headers=key)
     client.delete("/v1/oauth/token", headers=bearer)
     client.post("/v1/accounts", headers=key, json={"account": "a", "service": "unheard of"})
     client.delete(caller.account_url, headers=key)
     client.delete(application, headers=developer)
-    client.get("/health")
-    client.get("/ready")
+    for path in ("/health", "/ready", "/v1/public/services"):
+        client.get(path)
+    client.get("/v1/public/services/local?retrieve_properties=true")
+    client.get("/v1/public/services/nonsense")
 
 
 def find_operation(operations: Iterable[tuple[str, str]], method: str, path: str) -> tuple[str, str]:
@@ -233,9 +322,13 @@ def test_replies_are_as_documented(
     caller: Caller, document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
     recorder = Recorder()
+    with caller.client() as client:
+        file = connect_sharing(caller, client).upload("a.txt", b"bytes")
     with httpx.Client(base_url=caller.api.base_url, transport=recorder) as client:
         live(caller, client)
         run_tasks(caller, client)
+        share(caller, client, file)
+        link(caller, client, file)
         manage(caller, client)
     asked = set()
     for method, path, reply in recorder.seen:
@@ -249,7 +342,8 @@ def test_replies_are_as_documented(
             errors = OAS31Validator(schema, format_checker=oas31_format_checker).iter_errors(reply.json())
             assert [error.message for error in errors] == [], (method, path, reply.text)
         elif reply.content:
-            assert "application/octet-stream" in content, (method, path, reply.status_code)
+            kind = "text/html" if reply.headers["content-type"].startswith("text/html") else "application/octet-stream"
+            assert kind in content or reply.is_error, (method, path, reply.status_code)
     assert asked == set(operations)
 
 

@@ -11,7 +11,19 @@ from typing import Any
 import httpx
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-PUBLIC = frozenset({"GET /health", "GET /ready"})
+PUBLIC = frozenset(
+    {
+        "GET /health",
+        "GET /ready",
+        "GET /v1/public/services",
+        "GET /v1/public/services/{service_name}",
+        "GET /l/{token}",
+        "HEAD /l/{token}",
+        "POST /l/{token}",
+        "GET /l/{token}/download",
+        "HEAD /l/{token}/download",
+    }
+)
 """The only operations of the document that answer without credentials."""
 
 REFUSALS = frozenset({401, 403, 404})

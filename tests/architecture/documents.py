@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.core.errors import ErrorCode
@@ -58,8 +58,8 @@ class Section:
 def render_settings() -> str:
     """The table of environment variables."""
     rows = [
-        (f"`{_get_variable(name, field)}`", _describe_default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (f"`{variable}`", _describe_default(field := Settings.model_fields[name]), field.description or "")
+        for variable, name in Settings.list_variables().items()
     ]
     return _render_table(("Variable", "Default", "What it sets"), rows)
 
@@ -102,13 +102,6 @@ def list_folders(root: Path = ROOT) -> set[str]:
     """The top-level folders of the repository, those for tools aside."""
     tops = {path.relative_to(root).parts[0] for path in list_files(root)}
     return {top for top in tops if (root / top).is_dir() and not top.startswith(".")}
-
-
-def _get_variable(name: str, field: FieldInfo) -> str:
-    """The environment variable that fills a setting."""
-    if isinstance(field.validation_alias, AliasChoices):
-        return next(choice for choice in field.validation_alias.choices if isinstance(choice, str) and choice.isupper())
-    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
 def _describe_default(field: FieldInfo) -> str:

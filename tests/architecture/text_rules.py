@@ -11,13 +11,17 @@ from tests.architecture.tree import list_files, name
 TOP_LEVEL = frozenset(
     {
         ".ci",
+        ".dockerignore",  # keeps keys and data out of the image
         ".gitignore",
         "CHANGELOG.md",
+        "Dockerfile",
         "LICENSE",
         "Makefile",
         "README.md",
         "app",
         "connectors",
+        "deploy",  # what other programs read to run it: systemd, nginx, a second compose file
+        "docker-compose.yml",
         "migrations",
         "pyproject.toml",
         "requirements-dev.lock",

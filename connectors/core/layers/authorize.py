@@ -70,10 +70,14 @@ def authorize(
 
 
 def is_allowed_host(url: httpx.URL, hosts: Iterable[str]) -> bool:
-    """True for a listed host, with its port or on any port, and for what stands below a listed "*.example.com"."""
+    """True for a listed host, and for what stands below a listed "*.example.com"; with its port or on any port."""
     host = url.raw_host.decode("ascii").lower()
     names = (host, f"{host}:{url.port}")
-    return any(entry in names or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in hosts)
+    return any(entry in names or (entry.startswith("*.") and _is_below(names, entry[1:])) for entry in hosts)
+
+
+def _is_below(names: Iterable[str], ending: str) -> bool:
+    return any(name.endswith(ending) for name in names)
 
 
 def _add_headers(attempt: httpx.Request, extra_headers: Mapping[str, str]) -> None:

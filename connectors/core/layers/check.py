@@ -10,6 +10,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.delegate import DelegatingConnector
 from connectors.core.manifest import Limits
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -186,6 +187,10 @@ class CheckingConnector(DelegatingConnector):
         check_name(name, self.manifest.limits)
         self._check_seconds(seconds)
         return await super().create_upload_url(parent, name, seconds=seconds)
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        self._need(self.capabilities.call_raw, "requests of its own kind")
+        return super().call_raw(call)
 
     def _check_seconds(self, seconds: int) -> None:
         seconds_max = self.manifest.limits.signed_url_seconds_max

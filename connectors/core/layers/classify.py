@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -41,9 +41,24 @@ ERROR_BODY_BYTES_MAX = 64 * 1024
 ERROR_BODY_SECONDS_MAX = 5.0
 RETRY_AFTER_SECONDS_CAP = 86_400.0  # more is no information, and must not overflow anybody's arithmetic
 REQUEST_ID_CHARACTERS_MAX = 100
+CODING_HEADERS = frozenset({"content-encoding", "transfer-encoding"})
 
 EXPECTED_STATUSES = "kloudless.expected_statuses"
 """Where a request's extensions list bad-looking statuses that its sender handles itself, such as a 302 it follows."""
+
+WHOLE_BODY_BYTES_MAX = "kloudless.whole_body_bytes_max"
+"""Where a request's extensions say that a good reply is a document of at most so many bytes. It is read within the
+attempt, so that one that breaks off is repeated like any other failure, and shown to the provider's own reading, since
+some providers say 200 and tell of a failure in the body.
+"""
+
+READ_REPLY = "kloudless.read_reply"
+"""Where a request's extensions have a function that reads a good reply while it comes, within the attempt: what it
+raises is an answer like any other, so that a reply that breaks off is asked for again. Each attempt begins it anew.
+"""
+
+ReadReply = Callable[[httpx.Response], Awaitable[None]]
+"""Takes all that it wants of a reply; closing it is not its business."""
 
 ClassifyReply = Callable[[httpx.Response, bytes], ConnectorError | None]
 """A provider's own reading of a bad reply and the start of its body; None leaves it to the common table."""
@@ -82,7 +97,17 @@ def classify(
         reply = await send(request)
         status = reply.status_code
         if reply.is_success or status in PASSING or status in request.extensions.get(EXPECTED_STATUSES, ()):
-            return reply
+            read_reply = request.extensions.get(READ_REPLY)
+            if read_reply is not None:
+                return await _read_with(read_reply, reply)
+            bytes_max = request.extensions.get(WHOLE_BODY_BYTES_MAX)
+            if bytes_max is None:
+                return reply
+            reply = await _read_whole(reply, bytes_max)
+            error = classify_reply(reply, reply.content) if classify_reply and reply.is_success else None
+            if error is None:
+                return reply
+            raise _complete(error, reply, clock.now())
         body = await _read_start_and_close(reply)
         error = classify_reply(reply, body) if classify_reply else None
         raise _complete(error or _classify_status(reply), reply, clock.now())
@@ -125,6 +150,31 @@ async def _read_start_and_close(reply: httpx.Response) -> bytes:
     finally:
         await reply.aclose()
     return bytes(start[:ERROR_BODY_BYTES_MAX])
+
+
+async def _read_with(read_reply: ReadReply, reply: httpx.Response) -> httpx.Response:
+    try:
+        await read_reply(reply)
+    finally:
+        await reply.aclose()
+    return reply
+
+
+async def _read_whole(reply: httpx.Response, bytes_max: int) -> httpx.Response:
+    """The same reply with its body in memory, as it came; unexpected if it is larger than expected."""
+    if reply.is_stream_consumed:
+        return reply
+    body = bytearray()
+    try:
+        async for chunk in reply.aiter_raw():
+            body += chunk
+            if len(body) > bytes_max:
+                text = f"the provider answered with more than {bytes_max} bytes where a short answer was expected"
+                raise ConnectorError(ErrorKind.UNEXPECTED, text, maybe_applied=True)
+    finally:
+        await reply.aclose()
+    headers = [(name, value) for name, value in reply.headers.multi_items() if name not in CODING_HEADERS]
+    return httpx.Response(reply.status_code, headers=headers, content=bytes(body), request=reply.request)
 
 
 def _classify_status(reply: httpx.Response) -> ConnectorError:

@@ -9,8 +9,7 @@ from types import TracebackType
 
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.layers.delegate import DelegatingConnector, ResultT
-from connectors.core.resources import Download
+from connectors.core.layers.delegate import DelegatingConnector, ResultT, StreamT
 
 
 class ContextConnector(DelegatingConnector):
@@ -25,9 +24,9 @@ class ContextConnector(DelegatingConnector):
             return await call
 
     def _open(
-        self, operation: str, reference: str, download: AbstractAsyncContextManager[Download]
-    ) -> AbstractAsyncContextManager[Download]:
-        return _ExplainedDownload(download, _Explained(self.manifest.service, operation, self._account_key, reference))
+        self, operation: str, reference: str, stream: AbstractAsyncContextManager[StreamT]
+    ) -> AbstractAsyncContextManager[StreamT]:
+        return _ExplainedStream(stream, _Explained(self.manifest.service, operation, self._account_key, reference))
 
 
 class _Explained:
@@ -50,23 +49,23 @@ class _Explained:
             raise unexpected from error
 
 
-class _ExplainedDownload(AbstractAsyncContextManager[Download]):
+class _ExplainedStream(AbstractAsyncContextManager[StreamT]):
     """Explains what goes wrong at opening, reading and closing; what the reader's own code raises passes untouched."""
 
-    def __init__(self, download: AbstractAsyncContextManager[Download], explained: _Explained) -> None:
-        self._download = download
+    def __init__(self, stream: AbstractAsyncContextManager[StreamT], explained: _Explained) -> None:
+        self._stream: AbstractAsyncContextManager[StreamT] = stream
         self._explained = explained
 
-    async def __aenter__(self) -> Download:
+    async def __aenter__(self) -> StreamT:
         with self._explained:
-            download = await self._download.__aenter__()
-        return replace(download, chunks=_ExplainedChunks(download.chunks, self._explained))
+            opened = await self._stream.__aenter__()
+        return replace(opened, chunks=_ExplainedChunks(opened.chunks, self._explained))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         try:
-            return await self._download.__aexit__(kind, error, traceback)
+            return await self._stream.__aexit__(kind, error, traceback)
         except Exception as closing:
             if closing is error:
                 raise

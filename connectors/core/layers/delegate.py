@@ -10,6 +10,7 @@ from typing import TypeVar
 from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
 from connectors.core.manifest import Capabilities
+from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
     Download,
@@ -34,6 +35,7 @@ from connectors.core.resources import (
 )
 
 ResultT = TypeVar("ResultT")
+StreamT = TypeVar("StreamT", Download, RawReply)
 
 
 class DelegatingConnector(Connector):
@@ -54,9 +56,9 @@ class DelegatingConnector(Connector):
         self,
         operation: str,  # noqa: ARG002 - for those who override it
         reference: str,  # noqa: ARG002 - for those who override it
-        download: AbstractAsyncContextManager[Download],
-    ) -> AbstractAsyncContextManager[Download]:
-        return download
+        stream: AbstractAsyncContextManager[StreamT],
+    ) -> AbstractAsyncContextManager[StreamT]:
+        return stream
 
     async def probe(self) -> Probe:
         return await self._run("probe", "", self._inner.probe())
@@ -171,3 +173,6 @@ class DelegatingConnector(Connector):
     async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
         call = self._inner.create_upload_url(parent, name, seconds=seconds)
         return await self._run("create_upload_url", parent, call)
+
+    def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
+        return self._open("call_raw", "", self._inner.call_raw(call))

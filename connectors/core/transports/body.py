@@ -49,15 +49,14 @@ class _SourceStream(httpx.AsyncByteStream):
 
 async def read_small_body(request: httpx.Request) -> bytes | None:
     """The body if it is short and in memory, or empty; None for one to be sent as an Upload."""
-    try:
-        content = request.content
-    except httpx.RequestNotRead:
-        if request.headers.get("content-length") != "0":
-            return None
-        async for _ in cast("httpx.AsyncByteStream", request.stream):
-            pass  # HTTP clients never ask for an empty body, but its source may have something to say
-        return b""
-    return content if len(content) <= SMALL_BODY_BYTES_MAX else None
+    if isinstance(request.stream, httpx.ByteStream):
+        content = b"".join(request.stream)  # also that of a copy, which does not say what it holds
+        return content if len(content) <= SMALL_BODY_BYTES_MAX else None
+    if request.headers.get("content-length") != "0":
+        return None
+    async for _ in cast("httpx.AsyncByteStream", request.stream):
+        pass  # HTTP clients never ask for an empty body, but its source may have something to say
+    return b""
 
 
 class Upload(httpx.AsyncByteStream):

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import httpx
+import msgspec
 import pytest
 
+from app.models import Account
+from connectors.core.manifest import Capabilities
 from tests.app.accounts.conftest import Connect
+from tests.app.sharing import MANIFEST, SharingDrive
 from tests.servers.api import ROOT, Api, Caller
 
 
@@ -91,6 +95,39 @@ def test_expiry_keeps_its_microseconds_and_is_utc(
 def test_account_is_not_found_when_it_is_asked_for_in_another_state(caller: Caller, client: httpx.Client) -> None:
     assert client.get(caller.account_url, params={"active": "True"}).status_code == 200
     assert client.get(caller.account_url, params={"active": "False"}).status_code == 404
+
+
+SHARING_CAPABILITIES = (
+    "permissions_supported_for_files",
+    "can_list_properties",
+    "properties_supported_for_files",
+    "can_delete_all_properties",
+)
+
+
+def test_capabilities_are_those_of_the_account(caller: Caller, client: httpx.Client, sharing: SharingDrive) -> None:
+    for account, value in ((caller, False), (sharing.caller, True)):
+        capabilities = client.get(account.account_url).json()["properties"]["capabilities"]
+        assert [capabilities[name] for name in SHARING_CAPABILITIES] == [{"value": value}] * 4
+    sharing.store.__dict__["manifest"] = msgspec.structs.replace(MANIFEST, capabilities=Capabilities())
+    capabilities = client.get(sharing.caller.account_url).json()["properties"]["capabilities"]
+    assert [capabilities[name] for name in SHARING_CAPABILITIES] == [{"value": False}] * 4
+
+
+def test_account_is_shown_when_its_credentials_do_not_open(sharing: SharingDrive) -> None:
+    api, number = sharing.caller.api, sharing.caller.account_id
+
+    async def spoil() -> None:
+        async with api.state.db.writing() as session:
+            account = await session.get_one(Account, number)
+            account.sealed_credentials = "1.00000000.AAAA"
+            session.note_change(f"account:{number}")
+
+    api.run(spoil())
+    account = sharing.client.get(sharing.caller.account_url)
+    assert account.status_code == 200
+    assert account.json()["properties"]["capabilities"]["can_list_properties"] == {"value": True}
+    assert sharing.client.delete(sharing.caller.account_url).status_code == 204  # nobody can open it any more
 
 
 def test_capability_document_says_what_can_be_asked_now(caller: Caller, client: httpx.Client) -> None:

@@ -5,9 +5,11 @@ from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 import httpx
+import msgspec
 import pytest
 
 from tests.app.drive import Drive, read_error
+from tests.app.sharing import MANIFEST, SharingDrive
 
 DATA = b"0123456789"
 FAR_AHEAD = "Fri, 01 Jan 2100 00:00:00 GMT"
@@ -211,3 +213,13 @@ def test_dates_outside_the_calendar_are_ignored(contents: httpx.Client, date: st
 def test_date_without_a_zone_is_utc(contents: httpx.Client, last_modified: str) -> None:
     nameless = last_modified.replace("GMT", "-0000")
     assert contents.get("", headers={"If-Modified-Since": nameless}).status_code == 304
+
+
+def test_whole_file_is_sent_where_the_storage_has_no_ranges(sharing: SharingDrive) -> None:
+    url = f"{sharing.upload('digits.txt', DATA)['href']}/contents"
+    capabilities = msgspec.structs.replace(MANIFEST.capabilities, download_range=False)
+    sharing.store.__dict__["manifest"] = msgspec.structs.replace(MANIFEST, capabilities=capabilities)
+    for asked in ("bytes=1-2", "bytes=99-", "bytes=2-1"):
+        reply = sharing.client.get(url, headers={"Range": asked})
+        assert (reply.status_code, reply.content, reply.headers["accept-ranges"]) == (200, DATA, "none")
+    assert sharing.client.head(url).headers["accept-ranges"] == "none"

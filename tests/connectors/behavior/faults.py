@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from connectors.core.call import Repeat, ResultT, SendWork, Work
+from typing import Any
+
+import httpx
+
+from connectors.core.call import Intent, Repeat, ResultT, SendWork, Work, read_intent
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.layers.retry import ATTEMPT
 from connectors.core.manifest import Manifest
-from connectors.core.stack import ClassifyException, Runtime
+from connectors.core.stack import ClassifyException, HttpSend, Runtime
 
 FAILS_EVERY = 3
 
@@ -18,32 +23,64 @@ class FailingRuntime(Runtime):
     has a retry budget of its own: the budget would rightly give up on a provider that fails so often.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, transport: HttpSend | None = None, guarded_transport: HttpSend | None = None) -> None:
+        super().__init__(transport=transport, guarded_transport=guarded_transport)
         self._calls_count = 0
         self.faults_count = 0
+
+    def build_send(self, manifest: Manifest, account_key: str, **arguments: Any) -> HttpSend:
+        is_guarded = arguments.get("users_host") is not None
+        transport = self._shared_guarded_transport() if is_guarded else self._shared_transport()
+
+        async def send_attempt(request: httpx.Request) -> httpx.Response:
+            intent = read_intent(request)
+            if request.extensions[ATTEMPT] > 1 or not self._is_failing(intent):
+                return await transport(request)
+            if is_late(intent):
+                await (await transport(request)).aclose()
+            raise build_fault(intent)
+
+        async def send(request: httpx.Request) -> httpx.Response:
+            calm = Runtime(clock=ManualClock(), transport=send_attempt, guarded_transport=send_attempt)
+            return await calm.build_send(manifest, account_key, **arguments)(request)
+
+        return send
 
     def build_send_work(
         self, manifest: Manifest, account_key: str, *, classify_exception: ClassifyException
     ) -> SendWork:
         async def send_work(work: Work[ResultT]) -> ResultT:
-            self._calls_count += 1
-            is_failing = self._calls_count % FAILS_EVERY == 0 and work.intent.is_body_replayable
+            is_failing = self._is_failing(work.intent)
 
             async def run() -> ResultT:
                 nonlocal is_failing
                 if not is_failing:
                     return await work.run()
                 is_failing = False
-                self.faults_count += 1
-                is_late = work.intent.repeat is Repeat.IDEMPOTENT
-                if is_late:
+                if is_late(work.intent):
                     await work.run()
-                words = "failed on purpose " + ("after all was done" if is_late else "before anything was done")
-                raise ConnectorError(ErrorKind.UNAVAILABLE, words, maybe_applied=is_late)
+                raise build_fault(work.intent)
 
             calm = Runtime(clock=ManualClock())
             send = calm.build_send_work(manifest, account_key, classify_exception=classify_exception)
             return await send(Work(run=run, intent=work.intent))
 
         return send_work
+
+    def _is_failing(self, intent: Intent) -> bool:
+        """Counts a call, and says whether it is one that fails."""
+        self._calls_count += 1
+        is_failing = self._calls_count % FAILS_EVERY == 0 and intent.is_body_replayable
+        self.faults_count += is_failing
+        return is_failing
+
+
+def is_late(intent: Intent) -> bool:
+    """True for a call that fails after all was done."""
+    return intent.repeat is Repeat.IDEMPOTENT
+
+
+def build_fault(intent: Intent) -> ConnectorError:
+    """What the caller sees of it."""
+    words = "failed on purpose " + ("after all was done" if is_late(intent) else "before anything was done")
+    return ConnectorError(ErrorKind.UNAVAILABLE, words, maybe_applied=is_late(intent))

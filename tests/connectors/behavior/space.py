@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
@@ -73,6 +74,13 @@ class StalledSource(ByteSource):
             self.is_closed = True
 
 
+def as_known(seen: Resource, known: Resource) -> Resource:
+    """What is seen now, to be compared with what was seen before: an etag that is told only later is no difference."""
+    if isinstance(seen, File) and isinstance(known, File) and None in {seen.etag, known.etag}:
+        return msgspec.structs.replace(seen, etag=known.etag)
+    return seen
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """A new empty folder of an account."""
@@ -105,6 +113,20 @@ class Space:
         """A file's bytes."""
         async with self.connector.open_download(file, byte_range=byte_range) as download:
             return b"".join([chunk async for chunk in download.chunks])
+
+    async def put_with_etag(self, name: str, data: bytes) -> File:
+        """Stores a file, and waits until the provider tells its etag."""
+        file = await self.put(name, data)
+
+        async def has_etag() -> bool:
+            nonlocal file
+            seen = await self.connector.get(file.ref)
+            assert isinstance(seen, File)
+            file = seen
+            return file.etag is not None
+
+        await self.settled(has_etag, True)  # noqa: FBT003 - the expected value
+        return file
 
     def walk(self, folder: RawId | None = None, *, limit: int = 1000) -> AsyncGenerator[Resource, None]:
         """A folder's resources, page after page."""

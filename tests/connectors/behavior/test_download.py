@@ -86,14 +86,14 @@ async def test_range_invalid_when_file_is_empty(space: Space, byte_range: ByteRa
 
 @pytest.mark.needs("download_if_match")
 async def test_bytes_come_when_etag_is_still_the_same(space: Space) -> None:
-    file = await space.put("a.txt", HUNDRED)
+    file = await space.put_with_etag("a.txt", HUNDRED)
     async with space.connector.open_download(file.raw_id, if_match=file.etag) as download:
         assert b"".join([chunk async for chunk in download.chunks]) == HUNDRED
 
 
 @pytest.mark.needs("download_if_match")
 async def test_precondition_failed_when_etag_is_another(space: Space) -> None:
-    file = await space.put("a.txt", HUNDRED)
+    file = await space.put_with_etag("a.txt", HUNDRED)
     await space.put("a.txt", HUNDRED[::-1], on_conflict=OnConflict.REPLACE)
     for etag in (file.etag, "never seen"):
         with refused(ErrorKind.PRECONDITION_FAILED):

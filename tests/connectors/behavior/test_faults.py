@@ -8,7 +8,7 @@ import pytest
 from connectors.core.bytesource import BytesSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, Folder, OnConflict, Resource
-from tests.connectors.behavior.space import FailingSource, Space, StalledSource, refused
+from tests.connectors.behavior.space import FailingSource, Space, StalledSource, as_known, refused
 
 MIB = 2**20
 POLICIES = list(OnConflict)
@@ -113,7 +113,7 @@ async def test_one_folder_is_there_when_many_create_it(space: Space) -> None:
     await space.holds("a")
 
 
-@pytest.mark.needs("names_unique")
+@pytest.mark.needs("upload_exclusive", "names_unique")
 async def test_exactly_one_wins_when_many_are_renamed_to_one_name(space: Space) -> None:
     files = await space.gather(space.put(f"{number}", b"%d" % number) for number in range(8))
     results = await asyncio.gather(
@@ -136,8 +136,14 @@ async def test_readers_see_old_or_new_when_bytes_are_replaced(space: Space) -> N
     async def read_over_and_over() -> int:
         count = 0
         while is_writing or not count:
-            assert await space.read(file.raw_id) in bodies
-            count += 1
+            try:
+                assert await space.read(file.raw_id) in bodies
+            except ConnectorError as error:
+                if space.target.capabilities.replace_atomic:
+                    raise
+                assert error.kind in {ErrorKind.NOT_FOUND, ErrorKind.UNAVAILABLE}  # noqa: PT017 - neither, for a moment
+            else:
+                count += 1
         return count
 
     readers = [asyncio.create_task(read_over_and_over()) for _ in range(3)]
@@ -171,7 +177,7 @@ async def test_identity_stays_when_file_is_read(space: Space) -> None:
         await space.names(limit=limit)
         async with space.connector.open_download(file.raw_id):
             pass
-    assert await space.connector.get(file.ref) == file
+    assert as_known(await space.connector.get(file.ref), file) == file
 
 
 async def test_calls_answer_clearly_when_a_folder_is_deleted_under_them(space: Space) -> None:
@@ -186,4 +192,8 @@ async def test_calls_answer_clearly_when_a_folder_is_deleted_under_them(space: S
     errors = [result for result in results if isinstance(result, BaseException)]
     assert all(isinstance(error, ConnectorError) for error in errors)
     kinds = {error.kind for error in errors if isinstance(error, ConnectorError)}
-    assert kinds <= {ErrorKind.NOT_FOUND, ErrorKind.FOLDER_NOT_EMPTY}
+    allowed = {ErrorKind.NOT_FOUND, ErrorKind.FOLDER_NOT_EMPTY}
+    offers = space.target.capabilities
+    if not (offers.upload_exclusive and offers.replace_atomic):
+        allowed.add(ErrorKind.UNAVAILABLE)  # who does not keep writers apart fails some of them, for the moment
+    assert kinds <= allowed

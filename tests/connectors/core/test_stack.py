@@ -16,6 +16,7 @@ from connectors.core.bytesource import BytesSource
 from connectors.core.call import INTENT, Intent
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.layers.classify import READ_REPLY
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import Limits, Manifest
 from connectors.core.stack import Runtime, SingleFlightTokens, Token
@@ -148,6 +149,13 @@ class TestAmbiguousWrites:
         assert [len(seen.body) for seen in server.seen] == [500_000] * 4
         assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer old"] * 3 + ["Bearer fresh"]
 
+    @pytest.mark.parametrize("method", ["DELETE", "MKCOL", "GET"])
+    async def test_nothing_is_said_about_a_body_when_there_is_none(self, ask: Build, method: str) -> None:
+        async with ScriptedServer(Reply()) as server:
+            await ask(server, SET, method, tokens=SingleFlightTokens(fresh))
+        assert "transfer-encoding" not in server.seen[0].headers
+        assert server.seen[0].headers.get("content-length", "0") == "0"
+
     @pytest.mark.parametrize("answer", [Cut(), Reply(503, headers={"Retry-After": "1"}), Reply(401)])
     async def test_body_that_can_be_read_once_is_never_sent_twice(self, ask: Build, answer: Any) -> None:
         tokens = SingleFlightTokens(fresh, token=Token("old"))
@@ -155,6 +163,47 @@ class TestAmbiguousWrites:
             with pytest.raises(ConnectorError) as caught:
                 await ask(server, UPLOAD_ONCE, "PUT", tokens=tokens)
         assert (caught.value.kind, len(server.seen)) == (ErrorKind.UNAVAILABLE, 1)
+
+
+class TestReadingWithin:
+    @staticmethod
+    def request(server: ScriptedServer, read: Callable[[httpx.Response], Any], intent: Intent = READ) -> httpx.Request:
+        request = http_request(url=server.url, intent=intent)
+        request.extensions[READ_REPLY] = read
+        return request
+
+    async def test_reply_that_breaks_off_is_asked_for_again(self, runtime: Runtime) -> None:
+        bodies: list[bytes] = []
+
+        async def read(reply: httpx.Response) -> None:
+            bodies.append(b"".join([chunk async for chunk in reply.aiter_raw()]))
+            if bodies[-1] != b"whole":
+                raise unavailable()
+
+        async with ScriptedServer(Reply(body=b"wh"), Reply(body=b"whole")) as server:
+            reply = await runtime.build_send(build_manifest(), "7")(self.request(server, read))
+        assert (bodies, reply.is_closed, len(server.seen)) == ([b"wh", b"whole"], True, 2)
+
+    async def test_write_is_not_repeated_when_its_reply_breaks_off(self, runtime: Runtime) -> None:
+        async def read(_: httpx.Response) -> None:
+            raise unavailable(maybe_applied=True)
+
+        async with ScriptedServer(Reply()) as server:
+            with pytest.raises(ConnectorError):
+                await runtime.build_send(build_manifest(), "7")(self.request(server, read, CREATE))
+        assert len(server.seen) == 1
+
+    async def test_slot_is_free_when_the_reply_has_been_read(self, transport: Transport) -> None:
+        manifest = build_manifest(limits=Limits(requests_parallel_max=1))
+        runtime = Runtime(clock=ManualClock(), transport=transport)
+
+        async def read(reply: httpx.Response) -> None:
+            await reply.aread()
+
+        async with ScriptedServer(Reply(body=b"whole")) as server:
+            for _ in range(3):
+                await runtime.build_send(manifest, "7")(self.request(server, read))
+        assert len(server.seen) == 3
 
 
 class TestTokens:

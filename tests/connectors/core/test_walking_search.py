@@ -43,6 +43,20 @@ class TestSearch:
         assert len(walked.names) == 6
         assert len(native.calls) < 20
 
+    async def test_each_is_found_once_when_the_provider_gives_more_than_asked_for(self) -> None:
+        class Generous(MemoryConnector):
+            async def list_folder(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
+                return await super().list_folder(folder, cursor=cursor, limit=max(limit, 5))
+
+        generous = Generous()
+        generous.page_items = 5
+        fill(generous, *(f"/{number}/x" for number in range(12)))
+        connector = build(generous)
+        walked = await walk_pages(lambda cursor: connector.search("x", cursor=cursor, limit=1))
+        assert walked.names == ["x"] * 12
+        walked = await walk_pages(lambda cursor: connector.search("", cursor=cursor, limit=2))
+        assert len(walked.raw_ids) == len(set(walked.raw_ids)) == 24
+
     async def test_native_search_is_used_when_there_is_one(self) -> None:
         class Searching(MemoryConnector):
             async def search(

@@ -12,7 +12,6 @@ from connectors.core.bytesource import BytesSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import OnConflict, RawId, Ref
-from connectors.local.mapping import read_media_type
 from connectors.local.names import NAME_BYTES_MAX, number_name, read_raw_id, split_path, write_raw_id
 from tests.connectors.behavior.space import refused
 
@@ -121,21 +120,3 @@ async def test_invalid_name_when_path_gets_too_long(connector: Connector) -> Non
         for _ in range(20):
             parent = (await connector.create_folder(parent, "x" * 250)).raw_id
     assert len(parent) < 4096
-
-
-@pytest.mark.parametrize(
-    ("name", "media_type"),
-    [
-        ("a.txt", "text/plain"),
-        ("a.JPG", "image/jpeg"),
-        ("a.md", "text/markdown"),
-        ("a.tar.gz", "application/gzip"),
-        ("a", None),
-        (".png", None),
-        ("data:text/html,x.png", "image/png"),
-        ("a.unknown ending", None),
-        ("a.Z", "application/octet-stream"),
-    ],
-)
-def test_media_type_comes_from_the_ending_whatever_the_machine_says(name: str, media_type: str | None) -> None:
-    assert read_media_type(name.encode()) == media_type

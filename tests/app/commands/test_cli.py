@@ -1,15 +1,13 @@
-"""Every command of `kloudless`, run inside the test process; `test_serving.py` runs the real script."""
+"""What all commands share, and those of developers, applications, accounts and keys."""
 
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,71 +18,9 @@ from app import cli
 from app.core.keys import KeyRing
 from app.core.settings import Settings
 from app.server import only_server, open_socket
+from tests.app.commands.conftest import ROOT, Run
 from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
-
-ROOT = "photos"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What was printed for scripts."""
-        return json.loads(self.out)
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """What the operator lists as a root."""
-    path = tmp_path / "photos"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def run(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs one command in a folder of its own; variables of the environment may be given."""
-    monkeypatch.setattr(cli, "set_up_logging", lambda **_: None)  # it would redirect the whole test process
-    roots = {ROOT: {"folder": str(folder), "applications": ["*"]}}
-    variables = {
-        "COLUMNS": "300",
-        "KLOUDLESS_DATA_DIR": str(tmp_path / "data"),
-        "KLOUDLESS_CONNECTORS": json.dumps({"local": {"roots": roots}}),
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str, **given: str) -> Outcome:
-        with monkeypatch.context() as context:
-            for name, value in given.items():
-                context.setenv(name, value)
-            context.setattr(sys, "argv", ["kloudless", *arguments])
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        said = capsys.readouterr()
-        status = ended.value.code
-        assert isinstance(status, int)
-        return Outcome(status, said.out, said.err)
-
-    return run
-
-
-@pytest.fixture
-def app_id(run: Run) -> str:
-    developer = run("developer", "create", "--json").json
-    made: str = run("app", "create", "--name", "Mine", "--developer", str(developer["id"]), "--json").json["id"]
-    return made
 
 
 def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -121,8 +57,12 @@ def test_help_explains_every_command_and_option(run: Run) -> None:
         "account list",
         "account check",
         "account remove",
+        "backup",
+        "doctor",
+        "health",
         "keys create",
         "keys rotate",
+        "restore",
     }
 
 
@@ -269,6 +209,8 @@ def test_keys_are_made_once_and_rotated(run: Run, tmp_path: Path) -> None:
     made = KeyRing.from_file(path).keys
     refused = run("keys", "create")
     assert (refused.status, "exists; it is kept" in refused.err) == (1, True)
+    assert run("keys", "create", "--if-missing").out == f"Kept {path}.\n"
+    assert KeyRing.from_file(path).keys == made
     app = run(
         "app", "create", "--name", "A", "--developer", str(run("developer", "create", "--json").json["id"]), "--json"
     )

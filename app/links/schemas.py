@@ -1,0 +1,85 @@
+"""What the API takes and gives for links (contract 4.8)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+
+from app.core.http.reading import Flag, Text, read_time
+from app.core.http.replies import NumberedList
+from app.storage.schemas import ID_CHARACTERS_MAX, Body, Time
+from app.storage.several import AccountError
+
+PASSWORD_CHARACTERS_MAX = 256
+
+Ordering = Literal["created", "-created", "modified", "-modified"]
+
+
+class LinkReply(Struct, kw_only=True):
+    """A public address of a file. `password` says whether one is needed; the password itself is never shown."""
+
+    id: str
+    file_id: str
+    url: str
+    account: int
+    active: bool
+    created: Time
+    modified: Time
+    expiration: Time | None
+    password: bool
+    direct: bool
+    href: str
+    type: str = "link"
+    api: str = "storage"
+
+
+class LinkPage(NumberedList[LinkReply], kw_only=True, gc=False):
+    """A page of links. `errors` come with several accounts: those that could not be asked."""
+
+    errors: list[AccountError] | UnsetType = UNSET
+
+
+def _parse_time(value: object) -> object:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO time such as 2030-01-31T12:00:00Z")  # noqa: TRY004 - pydantic wants this one
+    return read_time(value)
+
+
+def _parse_password(value: object) -> object:
+    return None if value is False or value == "" else value
+
+
+Expiration = Annotated[AwareDatetime | None, BeforeValidator(_parse_time)]
+Password = Annotated[
+    Annotated[Text, Field(max_length=PASSWORD_CHARACTERS_MAX)] | None, BeforeValidator(_parse_password)
+]
+
+
+class LinkUpdate(Body):
+    """Fields to change; what is left out stays. `password: true`, as replies have it, changes nothing."""
+
+    active: Flag | None = Field(None, description="A link that is not active answers 403.")
+    direct: Flag | None = Field(None, description="The address gives the bytes themselves instead of a page.")
+    password: Password = Field(None, description="Whoever opens the link must know it; null removes it.")
+    expiration: Expiration = Field(None, description="ISO time, UTC without a zone; null removes it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_known_password(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("password") is True:
+            return {name: value for name, value in data.items() if name != "password"}
+        return data
+
+
+class LinkCreate(Body):
+    """A new link."""
+
+    file_id: str = Field(max_length=ID_CHARACTERS_MAX, description="A file's id; folders cannot be linked to.")
+    active: Flag = Field(default=True, description="A link that is not active answers 403.")
+    direct: Flag = Field(default=False, description="The address gives the bytes themselves instead of a page.")
+    password: Password = Field(None, description="Whoever opens the link must know it.")
+    expiration: Expiration = Field(None, description="ISO time, UTC without a zone; may be past.")

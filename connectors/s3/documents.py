@@ -1,0 +1,389 @@
+"""XML, read and written: hardened against documents that grow when read, and quick with long listings.
+
+Stores do not agree how some documents are called, so names are checked only where nothing else would tell nonsense.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from lxml import etree
+
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.s3.payloads import (
+    AccessControl,
+    Bucket,
+    Buckets,
+    Copied,
+    Entry,
+    Failure,
+    Grant,
+    Listing,
+    NotDeleted,
+    ObjectVersion,
+    Upload,
+    Versions,
+)
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+TYPE = f"{{{INSTANCE}}}type"
+
+ILLEGAL = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
+    rb"|&#(x0*([0-8bcef]|1[0-9a-f]|fff[ef])|0*([0-8]|1[124-9]|2[0-9]|3[01]|6553[45]));",
+    re.IGNORECASE,
+)
+"""Characters that XML cannot hold, as they are and as references."""
+
+UNKNOWN = "\ufffd".encode()
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+TIMES_MAX = 4096  # read once; many objects of a page have the same
+
+Element = etree._Element  # noqa: SLF001 - lxml's only name for it
+
+
+def parse(body: bytes) -> Element:
+    """The document's root; unexpected for anything that is not one, or that declares entities."""
+    body = body.strip()
+    try:
+        root = _parse(body)
+    except etree.XMLSyntaxError as error:
+        cleaned = ILLEGAL.sub(UNKNOWN, body)  # stores echo keys that no XML can hold
+        if cleaned == body:
+            raise _nonsense() from error
+        try:
+            root = _parse(cleaned)
+        except etree.XMLSyntaxError:
+            raise _nonsense() from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _nonsense()
+    return root
+
+
+def _parse(body: bytes) -> Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    return etree.fromstring(body, parser)
+
+
+def read_failure(body: bytes) -> Failure | None:
+    """The error that a body tells of; None when it is no error document."""
+    if b"<Error" not in body:
+        return None
+    try:
+        root = parse(body)
+    except ConnectorError:
+        return None
+    if _name(root) != "Error":
+        return None
+    fields = _fields(root)
+    size = fields.get("ActualObjectSize", "")
+    return Failure(
+        code=fields.get("Code", ""),
+        message=fields.get("Message", ""),
+        region=fields.get("Region") or None,
+        size_bytes=int(size) if size.isascii() and size.isdigit() else None,
+    )
+
+
+def read_listing(body: bytes, *, is_plus_space: bool) -> Listing:
+    """A page of ListObjectsV2."""
+    root = _expect(body, "ListBucketResult")
+    decode = _choose_decoding(root, is_plus_space=is_plus_space)
+    entries = list(_read_entries(root, decode))
+    prefixes = [decode(prefix.text or "") for element in root.iterchildren("{*}CommonPrefixes") for prefix in element]
+    if _text(root, "IsTruncated") != "true":
+        return Listing(entries=entries, prefixes=prefixes)
+    token = _text(root, "NextContinuationToken")
+    if not token:
+        raise _nonsense()
+    token = _mend(token, [*(entry.key for entry in entries), *prefixes])
+    return Listing(entries=entries, prefixes=prefixes, token=token)
+
+
+def read_buckets(body: bytes) -> Buckets:
+    """A page of ListBuckets."""
+    root = _expect(body, "ListAllMyBucketsResult")
+    buckets: list[Bucket] = []
+    owner: dict[str, str] = {}
+    for element in root:
+        name = _name(element)
+        if name == "Owner":
+            owner = _fields(element)
+        elif name == "Buckets":
+            rows = map(_fields, element)
+            buckets += [Bucket(name=row["Name"], region=row.get("BucketRegion")) for row in rows if row.get("Name")]
+    token = _text(root, "ContinuationToken") or None
+    return Buckets(buckets=buckets, owner_id=owner.get("ID"), owner_name=owner.get("DisplayName"), token=token)
+
+
+def read_location(body: bytes) -> str:
+    """A bucket's region from GetBucketLocation, whose oldest regions have other names."""
+    text = _expect(body, "LocationConstraint").text or ""
+    return {"": "us-east-1", "EU": "eu-west-1"}.get(text, text)
+
+
+def read_versions(body: bytes, *, is_plus_space: bool) -> Versions:
+    """A page of ListObjectVersions."""
+    root = _expect(body, "ListVersionsResult", "ListBucketVersionsResult")
+    decode = _choose_decoding(root, is_plus_space=is_plus_space)
+    versions: list[ObjectVersion] = []
+    for element in root:
+        name = _name(element)
+        if name in {"Version", "DeleteMarker"}:
+            row = _fields(element)
+            version = ObjectVersion(
+                entry=_read_entry(row, decode),
+                version_id=row.get("VersionId") or "null",
+                is_latest=row.get("IsLatest") == "true",
+                is_delete_marker=name == "DeleteMarker",
+            )
+            versions.append(version)
+    if _text(root, "IsTruncated") != "true":
+        return Versions(versions=versions)
+    next_key = decode(_text(root, "NextKeyMarker"))
+    if not next_key:
+        raise _nonsense()
+    return Versions(versions=versions, next_key=next_key, next_version_id=_text(root, "NextVersionIdMarker") or None)
+
+
+def read_uploads(body: bytes, *, is_plus_space: bool) -> list[Upload]:
+    """The first page of ListMultipartUploads."""
+    root = _expect(body, "ListMultipartUploadsResult")
+    decode = _choose_decoding(root, is_plus_space=is_plus_space)
+    rows = [_fields(element) for element in root if _name(element) == "Upload"]
+    return [
+        Upload(
+            key=decode(row.get("Key", "")),
+            upload_id=row.get("UploadId", ""),
+            started_at=read_time(row.get("Initiated", "")),
+        )
+        for row in rows
+    ]
+
+
+def read_upload_id(body: bytes) -> str:
+    upload_id = _text(parse(body), "UploadId")
+    if not upload_id:
+        raise _nonsense()
+    return upload_id
+
+
+def read_copied(body: bytes) -> Copied:
+    """What CopyObject, UploadPartCopy and CompleteMultipartUpload answer."""
+    return Copied(etag=unquote_etag(_text(parse(body), "ETag")))
+
+
+def read_not_deleted(body: bytes) -> list[NotDeleted]:
+    """The keys that DeleteObjects names as failed; the rest is deleted."""
+    root = _expect(body, "DeleteResult")
+    rows = [_fields(element) for element in root if _name(element) == "Error"]
+    return [
+        NotDeleted(key=row.get("Key", ""), code=row.get("Code", ""), message=row.get("Message", "")) for row in rows
+    ]
+
+
+def read_versioning(body: bytes) -> bool:
+    """True when a bucket keeps versions of what is written now."""
+    return _text(parse(body), "Status") == "Enabled"
+
+
+def read_tags(body: bytes) -> dict[str, str]:
+    root = _expect(body, "Tagging")
+    rows = [_fields(tag) for tags in root if _name(tags) == "TagSet" for tag in tags]
+    return {row.get("Key", ""): row.get("Value", "") for row in rows}
+
+
+def read_access_control(body: bytes) -> AccessControl:
+    root = _expect(body, "AccessControlPolicy")
+    owner: dict[str, str] = {}
+    grants: list[Grant] = []
+    for element in root:
+        if _name(element) == "Owner":
+            owner = _fields(element)
+        elif _name(element) == "AccessControlList":
+            grants += [_read_grant(grant) for grant in element]
+    return AccessControl(owner_id=owner.get("ID"), owner_name=owner.get("DisplayName"), grants=grants)
+
+
+def write(name: str, children: Iterable[tuple[str, str | Iterable[tuple[str, str]]]]) -> bytes:
+    """A document of a root whose children are texts or hold texts; ValueError for what no XML can hold."""
+    root = _start(name)
+    for child, content in children:
+        element = etree.SubElement(root, child)
+        if isinstance(content, str):
+            element.text = content
+        else:
+            for inner, text in content:
+                etree.SubElement(element, inner).text = text
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def write_tags(tags: Iterable[tuple[str, str]]) -> bytes:
+    root = _start("Tagging")
+    tag_set = etree.SubElement(root, "TagSet")
+    for key, value in tags:
+        tag = etree.SubElement(tag_set, "Tag")
+        etree.SubElement(tag, "Key").text = key
+        etree.SubElement(tag, "Value").text = value
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def write_access_control(access: AccessControl) -> bytes:
+    root = _start("AccessControlPolicy")
+    owner = etree.SubElement(root, "Owner")
+    etree.SubElement(owner, "ID").text = access.owner_id
+    grants = etree.SubElement(root, "AccessControlList")
+    for each in access.grants:
+        grant = etree.SubElement(grants, "Grant")
+        grantee = etree.SubElement(grant, "Grantee", nsmap={"xsi": INSTANCE})
+        kind, name, text = _name_grantee(each)
+        grantee.set(TYPE, kind)
+        etree.SubElement(grantee, name).text = text
+        etree.SubElement(grant, "Permission").text = each.permission
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def can_hold(text: str) -> bool:
+    """True for a text that XML can hold: no control characters but tab and line ends, no surrogates."""
+    try:
+        etree.Element("text").text = text
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=TIMES_MAX)
+def read_time(text: str) -> datetime | None:
+    """A time as ISO 8601, in whole seconds, since that is all that HTTP's own form can tell."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+
+
+def unquote_etag(text: str | None) -> str | None:
+    """An etag without quotes and without the mark of a weak one; some stores leave the quotes out."""
+    if not text:
+        return None
+    return text.removeprefix("W/").strip('"') or None
+
+
+def _mend(token: str, keys: Iterable[str]) -> str:
+    """The token as it was meant: a store whose tokens are keys spoils the characters that XML cannot hold."""
+    if REPLACEMENT not in token:
+        return token
+    return next((key for key in keys if NOT_IN_XML.sub(REPLACEMENT, key) == token), token)
+
+
+Decode = Callable[[str], str]
+
+
+def _choose_decoding(root: Element, *, is_plus_space: bool) -> Decode:
+    """How keys are read in this reply."""
+    if _text(root, "EncodingType") != "url":
+        return lambda text: text
+    return _unquote_plus if is_plus_space else _unquote
+
+
+def _unquote(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape") if "%" in text else text
+
+
+def _unquote_plus(text: str) -> str:
+    return _unquote(text.replace("+", " "))
+
+
+def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
+    """The objects of a listing. Spelled out, since there may be a thousand of them."""
+    space = root.tag[: root.tag.rfind("}") + 1]
+    key, size, etag, modified_at, storage_class = (
+        f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified", "StorageClass")
+    )
+    for element in root.iterchildren(f"{space}Contents"):
+        row = {child.tag: child.text for child in element}
+        yield Entry(
+            key=decode(row.get(key) or ""),
+            size_bytes=_read_size(row.get(size)),
+            etag=unquote_etag(row.get(etag)),
+            modified_at=read_time(row.get(modified_at) or ""),
+            storage_class=row.get(storage_class),
+        )
+
+
+def _read_entry(row: dict[str, str], decode: Decode) -> Entry:
+    return Entry(
+        key=decode(row.get("Key", "")),
+        size_bytes=_read_size(row.get("Size")),
+        etag=unquote_etag(row.get("ETag")),
+        modified_at=read_time(row.get("LastModified", "")),
+        storage_class=row.get("StorageClass"),
+    )
+
+
+def _read_size(text: str | None) -> int:
+    try:
+        return int(text or 0)
+    except ValueError:
+        raise _nonsense() from None
+
+
+def _read_grant(grant: Element) -> Grant:
+    who: dict[str, str] = {}
+    permission = ""
+    for element in grant:
+        if _name(element) == "Grantee":
+            who = _fields(element)
+        elif _name(element) == "Permission":
+            permission = element.text or ""
+    return Grant(
+        permission=permission,
+        id=who.get("ID"),
+        uri=who.get("URI"),
+        email=who.get("EmailAddress"),
+        name=who.get("DisplayName"),
+    )
+
+
+def _name_grantee(grant: Grant) -> tuple[str, str, str]:
+    if grant.id is not None:
+        return "CanonicalUser", "ID", grant.id
+    if grant.uri is not None:
+        return "Group", "URI", grant.uri
+    return "AmazonCustomerByEmail", "EmailAddress", grant.email or ""
+
+
+def _start(name: str) -> Element:
+    return etree.Element(name, nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # the default namespace has no name
+
+
+def _expect(body: bytes, *names: str) -> Element:
+    root = parse(body)
+    if _name(root) not in names:
+        raise _nonsense()
+    return root
+
+
+def _fields(element: Element) -> dict[str, str]:
+    return {child.tag[child.tag.rfind("}") + 1 :]: child.text or "" for child in element}
+
+
+def _text(root: Element, name: str) -> str:
+    return root.findtext(f"{root.tag[: root.tag.rfind('}') + 1]}{name}") or ""
+
+
+def _name(element: Element) -> str:
+    return element.tag[element.tag.rfind("}") + 1 :]
+
+
+def _nonsense() -> ConnectorError:
+    return ConnectorError(ErrorKind.UNEXPECTED, "the store's answer is not what its protocol says", maybe_applied=True)

@@ -1,0 +1,278 @@
+"""A storage in memory that offers all that can be offered: versions, permissions, properties, signed addresses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import msgspec
+
+from connectors.core.bytesource import ByteSource
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.manifest import Capabilities, Field, Keys, Limits
+from connectors.core.resources import (
+    ByteRange,
+    Download,
+    File,
+    Identity,
+    OnConflict,
+    Permission,
+    PermissionChange,
+    Property,
+    Quota,
+    RawId,
+    Ref,
+    Resource,
+    SignedUrl,
+    Version,
+    VersionId,
+    VersionPage,
+)
+from connectors.core.service import AccountContext, Service
+from tests.app.drive import Drive
+from tests.connectors.core.fakes import build_manifest
+from tests.connectors.core.memory import MemoryConnector
+from tests.servers.api import Caller
+
+START = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
+OWNER = Permission(
+    raw_id="owner-1", type="user", role="owner", email="olga@example.com", name="Olga Owner", raw_role="FULL_CONTROL"
+)
+UNKNOWN_EMAIL = "unknown@example.com"
+MANIFEST = msgspec.structs.replace(
+    build_manifest(
+        capabilities=Capabilities(
+            get_quota=True,
+            start_upload=True,
+            list_versions=True,
+            list_permissions=True,
+            set_permissions=True,
+            list_properties=True,
+            create_download_url=True,
+            create_upload_url=True,
+        ),
+        limits=Limits(
+            page_items_max=2,
+            properties_max=3,
+            property_key_characters_max=20,
+            property_value_characters_max=50,
+            signed_url_seconds_max=7200,
+        ),
+    ),
+    service="sharing",
+    title="Sharing store",
+    auth=Keys(fields=(Field(name="store", label="Store", help="Which one."),), token_field="store"),
+)
+
+
+@dataclass
+class History:
+    """All versions of one file, oldest first."""
+
+    versions: list[tuple[Version, bytes]] = field(default_factory=list)
+
+
+class SharingConnector(MemoryConnector):
+    """One store. `signed` lists the addresses that were made for downloads: which file, how many seconds."""
+
+    manifest = MANIFEST
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.histories: dict[RawId, History] = {}
+        self.permissions: dict[RawId, list[Permission]] = {}
+        self.properties: dict[RawId, dict[str, Property]] = {}
+        self.signed: list[tuple[str, int]] = []
+        self.signed_prefix = "https://signed.example"
+        self.signed_headers: dict[str, str] = {}
+
+    async def get_identity(self) -> Identity:
+        return Identity(self._name, self._name)
+
+    async def get_quota(self) -> Quota:
+        return Quota(None, 1, None)
+
+    async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
+        file = await super().upload(parent, name, source, on_conflict=on_conflict)
+        self._keep(file.raw_id)
+        return file
+
+    @asynccontextmanager
+    async def open_download(
+        self,
+        file: RawId,
+        *,
+        byte_range: ByteRange | None = None,
+        if_match: str | None = None,  # noqa: ARG002 - not declared, so never given
+    ) -> AsyncIterator[Download]:
+        self._fail("open_download")
+        node = self._node(file)
+        yield self._build_download(node.data, byte_range, name=node.name)
+
+    async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
+        self._fail("list_versions")
+        self._node(file)
+        newest_first = [version for version, _ in reversed(self.histories[file].versions)]
+        start, end = int(cursor or 0), int(cursor or 0) + min(limit, self.page_items)
+        return VersionPage(newest_first[start:end], str(end) if end < len(newest_first) else None)
+
+    @asynccontextmanager
+    async def open_version(
+        self, file: RawId, version: VersionId, *, byte_range: ByteRange | None = None
+    ) -> AsyncIterator[Download]:
+        yield self._build_download(self._find_version(file, version), byte_range, name=self._node(file).name)
+
+    async def restore_version(self, file: RawId, version: VersionId) -> File:
+        self._node(file).data = self._find_version(file, version)
+        self._keep(file)
+        restored = self._resource(file)
+        assert isinstance(restored, File)
+        return restored
+
+    async def list_permissions(self, ref: Ref) -> list[Permission]:
+        self._fail("list_permissions")
+        self._node(ref.raw_id)
+        return [OWNER, *self.permissions.get(ref.raw_id, [])]
+
+    async def set_permissions(
+        self, ref: Ref, changes: Sequence[PermissionChange], *, is_replacing: bool
+    ) -> list[Permission]:
+        self._fail("set_permissions")
+        self._node(ref.raw_id)
+        kept = {} if is_replacing else {entry.raw_id: entry for entry in self.permissions.get(ref.raw_id, [])}
+        for change in changes:
+            if change.email == UNKNOWN_EMAIL:
+                raise ConnectorError(ErrorKind.NOT_FOUND, "nobody has this address")
+            raw_id = change.raw_id or change.email or change.type
+            if raw_id in {OWNER.raw_id, OWNER.email}:
+                continue
+            kept[raw_id] = Permission(
+                raw_id=raw_id, type=change.type, role=change.role, email=change.email, raw_role=change.role.upper()
+            )
+        self.permissions[ref.raw_id] = list(kept.values())
+        return await self.list_permissions(ref)
+
+    async def list_properties(self, file: RawId) -> list[Property]:
+        self._fail("list_properties")
+        self._node(file)
+        return sorted(self.properties.get(file, {}).values(), key=lambda entry: entry.key)
+
+    async def update_properties(
+        self, file: RawId, changes: Mapping[str, str | None], *, is_replacing: bool = False
+    ) -> list[Property]:
+        self._fail("update_properties")
+        self._node(file)
+        kept = {} if is_replacing else dict(self.properties.get(file, {}))
+        for key, value in changes.items():
+            kept.pop(key, None)
+            if value is not None:
+                kept[key] = Property(key=key, value=value, modified_at=START)
+        self.properties[file] = kept
+        return await self.list_properties(file)
+
+    async def create_download_url(self, file: RawId, *, seconds: int, version: VersionId | None = None) -> SignedUrl:
+        self._fail("create_download_url")
+        self._node(file)
+        assert version is None
+        self.signed.append((file, seconds))
+        url = f"{self.signed_prefix}/{file}?seconds={seconds}&signature=s%2Fi%3Dg"
+        return SignedUrl(url=url, expires_at=START + timedelta(seconds=seconds), headers=self.signed_headers)
+
+    async def create_upload_url(self, parent: RawId, name: str, *, seconds: int) -> SignedUrl:
+        self._fail("create_upload_url")
+        self._node(parent)
+        return SignedUrl(
+            url=f"{self.signed_prefix}{parent}{name}",
+            expires_at=START + timedelta(seconds=seconds),
+            method="PUT",
+            headers={"x-store": "yes"},
+        )
+
+    def add_version(self, file: RawId, data: bytes) -> None:
+        """Gives the file new bytes."""
+        self._node(file).data = data
+        self._keep(file)
+
+    def _keep(self, file: RawId) -> None:
+        history = self.histories.setdefault(file, History())
+        history.versions = [(msgspec.structs.replace(old, is_current=False), data) for old, data in history.versions]
+        number, data = len(history.versions) + 1, self._node(file).data
+        version = Version(
+            raw_id=VersionId(f"v{number}"),
+            size_bytes=len(data),
+            modified_at=START + timedelta(hours=number),
+            etag=_hash(data),
+            modifier_id="olga",
+            is_current=True,
+        )
+        history.versions.append((version, data))
+
+    def _find_version(self, file: RawId, version: VersionId) -> bytes:
+        self._node(file)
+        for found, data in self.histories[file].versions:
+            if found.raw_id == version:
+                return data
+        raise ConnectorError(ErrorKind.NOT_FOUND, "this version is not kept")
+
+    def _build_download(self, data: bytes, byte_range: ByteRange | None, *, name: str) -> Download:
+        chosen = None if byte_range is None else byte_range.resolve(len(data))
+        if byte_range is not None and chosen is None:
+            raise ConnectorError(ErrorKind.RANGE_INVALID, size_bytes=len(data))
+        first, last = chosen or (0, len(data) - 1)
+
+        async def read() -> AsyncIterator[bytes]:
+            yield data[first : last + 1]
+
+        return Download(
+            read(),
+            size_bytes=len(data),
+            content_range=chosen,
+            media_type="text/plain",
+            etag=_hash(data),
+            modified_at=START,
+            name=name,
+        )
+
+    def _resource(self, raw_id: RawId) -> Resource:
+        resource = super()._resource(raw_id)
+        if not isinstance(resource, File):
+            return resource
+        etag = _hash(self._node(raw_id).data)
+        return msgspec.structs.replace(resource, etag=etag, modified_at=START, media_type="text/plain")
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class SharingDrive(Drive):
+    """One account at such a storage, and the storage behind it."""
+
+    store: SharingConnector
+
+
+_STORES: dict[str, SharingConnector] = {}
+
+
+def _build(context: AccountContext) -> SharingConnector:
+    name = context.credentials["store"]
+    return _STORES.setdefault(name, SharingConnector(name))
+
+
+SERVICE = Service(manifest=MANIFEST, build=_build)
+
+
+def connect_sharing(caller: Caller, client: httpx.Client) -> SharingDrive:
+    """Gives the application an account at an empty store."""
+    name = f"store-{caller.application_id}"
+    account = client.post("/v1/accounts", json={"account": name, "service": MANIFEST.service, "token": name})
+    assert account.status_code == 201, account.text
+    number = account.json()["id"]
+    token = client.post(f"/v1/accounts/{number}/tokens").json()["access_token"]
+    return SharingDrive(replace(caller, account_id=number, bearer_token=token), client, _STORES[name])
