@@ -242,8 +242,7 @@ def find_service(state: State, name: str) -> Service:
 
 def open_connector(request: Request, row: AccountRow) -> Connector:
     """The account's connector, made as this request's headers want. ApiError 403 for a switched-off account."""
-    if not row.is_active or not row.is_enabled:
-        raise ApiError(ErrorCode.FORBIDDEN, "The account is switched off; set `active` and `enabled` to use it.")
+    check_switched_on(row)
     if "x-kloudless-as-user" in request.headers and not row.is_admin:
         raise ApiError(
             ErrorCode.FORBIDDEN, "X-Kloudless-As-User needs an account that was connected by an administrator."
@@ -276,6 +275,23 @@ def build_connector(
             extra_headers=extra_headers or {},
         ),
     )
+
+
+async def open_account(state: State, account_id: int) -> Connector:
+    """An account's connector for what goes on without a request. ApiError 404 once it is disconnected, 403 if it is
+    switched off.
+    """
+    row = await load_row(state, account_id)
+    if row is None:
+        raise ApiError(ErrorCode.NOT_FOUND, "The account has been disconnected.")
+    check_switched_on(row)
+    return build_connector(state, row)
+
+
+def check_switched_on(row: AccountRow) -> None:
+    """ApiError 403 for an account that is switched off."""
+    if not row.is_active or not row.is_enabled:
+        raise ApiError(ErrorCode.FORBIDDEN, "The account is switched off; set `active` and `enabled` to use it.")
 
 
 def find_capabilities(state: State, row: AccountRow, service: Service) -> Capabilities:

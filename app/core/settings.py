@@ -121,6 +121,20 @@ class Settings(BaseSettings):
         168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
     )
 
+    tasks_parallel_max: int = Field(
+        8, ge=0, description="Tasks (copies between accounts, uploads by URL, …) this server runs at once; 0 runs none."
+    )
+    task_lease_seconds: float = Field(
+        30.0,
+        ge=0.5,
+        le=3600,
+        description="How long a task stays with a server that gives no sign of life; then another goes on with it.",
+    )
+    task_wait_seconds_max: float = Field(
+        50.0, ge=0, description="How long a request waits for its task; then 202 with the task, which goes on."
+    )
+    task_retention_hours: float = Field(168.0, gt=0, description="How long an ended task can be asked for.")
+
     @field_validator("public_origins", "trusted_proxies", "allowed_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -198,6 +198,20 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.delete(f"{one}", headers=key)
 
 
+def run_tasks(caller: Caller, client: httpx.Client) -> None:
+    """What is asked for as a task, and the questions about it."""
+    key, tasks = caller.key_header, f"{caller.account_url}/tasks"
+    folder = client.post(f"{caller.storage_url}/folders", headers=key, json={"name": "folder"}).json()
+    one = f"{caller.storage_url}/folders/{folder['id']}"
+    client.post(f"{one}/copy?return_type=task", headers=key, json={})
+    task = client.delete(f"{one}?recursive=true&return_type=task", headers=key).json()
+    for method in ("GET", "DELETE"):
+        client.request(method, f"{tasks}/{task['id']}", headers=key)
+        client.request(method, f"{tasks}/nonsense", headers=key)
+    client.get(tasks, headers=key)
+    client.get(f"{tasks}?state=unheard+of", headers=key)
+
+
 def share(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
     """What only some storages offer, at one that has it all, with mistakes."""
     key, storage = caller.key_header, file["href"].partition("/files/")[0]
@@ -312,6 +326,7 @@ def test_replies_are_as_documented(
         file = connect_sharing(caller, client).upload("a.txt", b"bytes")
     with httpx.Client(base_url=caller.api.base_url, transport=recorder) as client:
         live(caller, client)
+        run_tasks(caller, client)
         share(caller, client, file)
         link(caller, client, file)
         manage(caller, client)
