@@ -73,11 +73,12 @@ async def copy_object(
     With `if_absent` nothing is overwritten, where the store can promise that: precondition_failed.
     """
     dialect, size_bytes = storage.dialect, source.entry.size_bytes
-    needs_parts = if_absent and not dialect.copy_if_absent and dialect.can_copy_exclusively
+    can_look = source.place.can_be_sent  # else it is only ever named in a header
+    needs_parts = if_absent and not dialect.copy_if_absent and dialect.can_copy_exclusively and can_look
     if needs_parts and not size_bytes:
         headers = await _collect_headers(storage, source, metadata)
         await storage.api.put_object(target, b"", headers, if_absent=dialect.put_if_absent)
-    elif dialect.copies_parts and (needs_parts or size_bytes > COPY_BYTES_MAX):
+    elif dialect.copies_parts and (needs_parts or (size_bytes > COPY_BYTES_MAX and can_look)):
         await _copy_in_parts(storage, source, target, if_absent=if_absent, metadata=metadata)
     else:
         headers = await _choose_headers(storage, source, metadata)
@@ -90,7 +91,7 @@ async def copy_object(
 
 async def _choose_headers(storage: Storage, source: Source, metadata: Mapping[str, str] | None) -> dict[str, str]:
     """What one call is told beside the source: nothing that it takes along by itself."""
-    if metadata is None and storage.dialect.copies_metadata:
+    if metadata is None and (storage.dialect.copies_metadata or not source.place.can_be_sent):
         storage_class = source.entry.storage_class or COMMON_CLASS
         kept = {} if storage_class == COMMON_CLASS else {"x-amz-storage-class": storage_class}
         return {**source.condition, **kept}

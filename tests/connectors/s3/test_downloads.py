@@ -13,7 +13,7 @@ from connectors.core.resources import ByteRange, RawId
 from tests.connectors.behavior.space import refused
 from tests.connectors.s3.accounts import open_account
 from tests.connectors.s3.conftest import Store
-from tests.connectors.s3.tinystore import BUCKET, Stored, TinyStore, open_tiny
+from tests.connectors.s3.tinystore import BUCKET, GOOD, Stored, TinyStore, open_tiny
 from tests.servers.origin import Exchange, Origin
 from tests.servers.scripted import Reply
 
@@ -166,8 +166,9 @@ async def test_file_is_listed_and_says_why_it_cannot_be_read_when_no_url_can_hol
                 await connector.create_download_url(file.raw_id, seconds=60)
 
 
-async def test_file_can_be_renamed_and_deleted_when_no_url_can_hold_its_key() -> None:
-    store = TinyStore()
+@pytest.mark.parametrize("obeys", [GOOD, GOOD - {"copy"}], ids=["exclusive", "not exclusive"])
+async def test_file_can_be_renamed_and_deleted_when_no_url_can_hold_its_key(obeys: frozenset[str]) -> None:
+    store = TinyStore(obeys=obeys)
     store.objects = {key: Stored(key.encode()) for key in DOTTED}
     async with open_tiny(store) as connector:
         for number, key in enumerate(DOTTED[:2]):
