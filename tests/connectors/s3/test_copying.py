@@ -69,7 +69,7 @@ async def test_all_that_is_beside_the_bytes_goes_along_when_moved(store: Store, 
     assert moved.size_bytes == len(data)
     assert_same(store, "b.bin", data)
     assert store.head("b.bin")["ETag"].endswith('-3"') is (way == "parts")
-    assert store.keys() == ["b.bin"]
+    assert store.list_keys() == ["b.bin"]
     assert store.uploads() == []
 
 
@@ -212,7 +212,7 @@ async def test_file_is_untouched_when_it_is_copied_onto_itself(store: Store) -> 
     file = await store.upload("a.txt")
     copy = await store.connector.copy(file.ref, parent=RawId("/"), on_conflict=OnConflict.REPLACE)
     assert copy == await store.connector.get(file.ref)
-    assert store.keys() == ["a.txt"]
+    assert store.list_keys() == ["a.txt"]
 
 
 @pytest.mark.parametrize("folder", ["/a/", "/a/b/"])
@@ -224,7 +224,7 @@ async def test_invalid_target_when_a_folder_is_put_into_itself(store: Store, fol
     ):
         with refused(ErrorKind.INVALID_TARGET):
             await call
-    assert store.keys() == ["a/b/c"]
+    assert store.list_keys() == ["a/b/c"]
 
 
 async def test_folder_is_moved_when_the_new_names_begin_alike(store: Store) -> None:
