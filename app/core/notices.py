@@ -26,7 +26,13 @@ async def listen(db: Database, cache: RowCache) -> None:
     while True:
         try:
             await _listen_once(db.driver_url, cache)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # cut in the middle of a call
+            TimeoutError,
+        ) as error:
             log.warning("listening for changes was interrupted", error=type(error).__name__)
         cache.clear()
         await asyncio.sleep(RECONNECT_SECONDS)
