@@ -258,7 +258,7 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
             account=row.id,
             service=row.service,
             capabilities=connector.capabilities,
-            limits=find_service(get_state(request), row.service).manifest.limits,
+            limits=connector.manifest.limits,
             href=f"{get_request_state(request).origin}/v1/accounts/{row.id}/capabilities",
         )
     )

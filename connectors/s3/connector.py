@@ -35,7 +35,7 @@ from connectors.core.resources import (
     VersionPage,
 )
 from connectors.core.uploads import upload_in_parts
-from connectors.s3 import deleting, links, listing, moving, permissions, properties, uploads, versions, writing
+from connectors.s3 import deleting, links, listing, moving, permissions, properties, uploads, versions, walking, writing
 from connectors.s3.connecting import get_identity
 from connectors.s3.copying import Source, copy_file
 from connectors.s3.dialect import Dialect, build_capabilities, build_limits
@@ -184,7 +184,7 @@ class S3Connector(Connector):
         await uploads.abort(self._storage, session)
 
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
-        return await listing.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)
+        return await walking.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         return await versions.list_versions(self._storage, file, cursor, limit)

@@ -10,7 +10,7 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.s3.documents import can_hold
 from connectors.s3.errors import build_error
 from connectors.s3.keys import Place, is_marker
-from connectors.s3.payloads import Entry
+from connectors.s3.payloads import Entry, Step
 from connectors.s3.storage import Storage
 
 BATCH_KEYS_MAX = 1000
@@ -101,17 +101,13 @@ async def delete_keys(storage: Storage, bucket: str, versions: Sequence[Version]
 
 async def walk_entries(storage: Storage, folder: Place) -> AsyncGenerator[list[Entry], None]:
     """All objects below a folder, its marker and hidden ones too, a page at a time."""
-    token: str | None = None
+    step: Step | None = None
     while True:
-        listing = await storage.api.list_objects(folder, limit=BATCH_KEYS_MAX, token=token)
-        entries = [entry for entry in listing.entries if entry.key.startswith(folder.key)]
+        entries, step = await storage.list_keys(folder, step, BATCH_KEYS_MAX)
         if entries:
             yield entries
-        if listing.token is None:
+        if step is None:
             return
-        if listing.token == token:
-            raise ConnectorError(ErrorKind.UNEXPECTED, "the store's listing goes round in circles")
-        token = listing.token
 
 
 async def _delete_batch(storage: Storage, bucket: str, versions: Iterable[Version]) -> None:

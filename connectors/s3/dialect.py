@@ -19,12 +19,16 @@ class Dialect(Struct, frozen=True, kw_only=True):
     complete_if_absent: bool = False  # and when an upload in parts is completed
     copy_if_absent: bool = False  # and when an object is copied
     copies_parts: bool = False  # a part may be copied from another object
+    replaces_parts: bool = False  # a part may be sent again with other bytes
+    reads_if_match: bool = False  # If-Match is obeyed when an object is read; else nobody knows what comes
     copies_metadata: bool = False  # a copy takes metadata and content type along without being told them
     deletes_batches: bool = False  # a thousand keys in one call
     keeps_markers: bool = False  # an empty object whose key ends in "/" is kept as such
     has_directories: bool = False  # a folder stays when its last key is gone, like a directory
+    walks_directories: bool = False  # listings go through directories instead of following the order of the keys
     keeps_empty_segments: bool = False  # "a//b" is another key than "a/b"
     is_plus_space: bool = True  # how listings encode a space
+    signs_urls: bool = True  # addresses with a signature in them are obeyed
     tags: bool = False
     access: Literal["", "document", "headers"] = ""  # the form in which grants are set, if they can be
     versions: bool = False
@@ -40,6 +44,8 @@ AWS = Dialect(
     put_if_absent=True,
     complete_if_absent=True,
     copies_parts=True,
+    replaces_parts=True,
+    reads_if_match=True,
     copies_metadata=True,
     deletes_batches=True,
     keeps_markers=True,
@@ -65,7 +71,11 @@ def build_capabilities(declared: Capabilities, dialect: Dialect) -> Capabilities
     is_exclusive = dialect.put_if_absent and dialect.complete_if_absent and dialect.can_copy_exclusively
     return msgspec.structs.replace(
         declared,
+        start_upload=dialect.replaces_parts,
+        replace_atomic=dialect.reads_if_match,
         upload_exclusive=is_exclusive,
+        create_download_url=dialect.signs_urls,
+        create_upload_url=dialect.signs_urls,
         list_versions=dialect.versions,
         list_permissions=bool(dialect.access),
         set_permissions=bool(dialect.access),

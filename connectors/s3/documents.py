@@ -1,7 +1,11 @@
-"""XML, read and written: hardened against documents that grow when read, and quick with long listings."""
+"""XML, read and written: hardened against documents that grow when read, and quick with long listings.
+
+Stores do not agree how some documents are called, so names are checked only where nothing else would tell nonsense.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,6 +33,17 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 TYPE = f"{{{INSTANCE}}}type"
 
+ILLEGAL = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
+    rb"|&#(x0*([0-8bcef]|1[0-9a-f]|fff[ef])|0*([0-8]|1[124-9]|2[0-9]|3[01]|6553[45]));",
+    re.IGNORECASE,
+)
+"""Characters that XML cannot hold, as they are and as references."""
+
+UNKNOWN = "\ufffd".encode()
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
@@ -36,16 +51,27 @@ Element = etree._Element  # noqa: SLF001 - lxml's only name for it
 
 def parse(body: bytes) -> Element:
     """The document's root; unexpected for anything that is not one, or that declares entities."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    body = body.strip()
     try:
-        root = etree.fromstring(body.strip(), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _nonsense() from error
+        root = _parse(body)
+    except etree.XMLSyntaxError as error:
+        cleaned = ILLEGAL.sub(UNKNOWN, body)  # stores echo keys that no XML can hold
+        if cleaned == body:
+            raise _nonsense() from error
+        try:
+            root = _parse(cleaned)
+        except etree.XMLSyntaxError:
+            raise _nonsense() from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _nonsense()
     return root
+
+
+def _parse(body: bytes) -> Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    return etree.fromstring(body, parser)
 
 
 def read_failure(body: bytes) -> Failure | None:
@@ -79,6 +105,7 @@ def read_listing(body: bytes, *, is_plus_space: bool) -> Listing:
     token = _text(root, "NextContinuationToken")
     if not token:
         raise _nonsense()
+    token = _mend(token, [*(entry.key for entry in entries), *prefixes])
     return Listing(entries=entries, prefixes=prefixes, token=token)
 
 
@@ -144,7 +171,7 @@ def read_uploads(body: bytes, *, is_plus_space: bool) -> list[Upload]:
 
 
 def read_upload_id(body: bytes) -> str:
-    upload_id = _text(parse(body), "UploadId")  # stores do not agree how the document is called
+    upload_id = _text(parse(body), "UploadId")
     if not upload_id:
         raise _nonsense()
     return upload_id
@@ -152,8 +179,7 @@ def read_upload_id(body: bytes) -> str:
 
 def read_copied(body: bytes) -> Copied:
     """What CopyObject, UploadPartCopy and CompleteMultipartUpload answer."""
-    root = _expect(body, "CopyObjectResult", "CopyPartResult", "CompleteMultipartUploadResult")
-    return Copied(etag=unquote_etag(_text(root, "ETag")))
+    return Copied(etag=unquote_etag(_text(parse(body), "ETag")))
 
 
 def read_not_deleted(body: bytes) -> list[NotDeleted]:
@@ -167,7 +193,7 @@ def read_not_deleted(body: bytes) -> list[NotDeleted]:
 
 def read_versioning(body: bytes) -> bool:
     """True when a bucket keeps versions of what is written now."""
-    return _text(_expect(body, "VersioningConfiguration"), "Status") == "Enabled"
+    return _text(parse(body), "Status") == "Enabled"
 
 
 def read_tags(body: bytes) -> dict[str, str]:
@@ -250,6 +276,13 @@ def unquote_etag(text: str | None) -> str | None:
     if not text:
         return None
     return text.removeprefix("W/").strip('"') or None
+
+
+def _mend(token: str, keys: Iterable[str]) -> str:
+    """The token as it was meant: a store whose tokens are keys spoils the characters that XML cannot hold."""
+    if REPLACEMENT not in token:
+        return token
+    return next((key for key in keys if NOT_IN_XML.sub(REPLACEMENT, key) == token), token)
 
 
 Decode = Callable[[str], str]

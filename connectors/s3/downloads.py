@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -40,17 +41,41 @@ async def open_object(
         headers["If-Match"] = quote_etag(_check_etag(if_match))
     if byte_range is not None:
         headers["Range"] = (await _limit(storage, place, byte_range, version_id)).header
-    opening = storage.api.get_object(place, headers, version_id=version_id)
+    opening, reply = await _open(storage, place, headers, byte_range, version_id)
     try:
-        reply = await opening.__aenter__()
-    except ConnectorError as error:
-        if error.kind is ErrorKind.RANGE_INVALID and error.size_bytes is None:
-            error.size_bytes = (await storage.api.head_object(place, version_id=version_id)).entry.size_bytes
-        raise
-    try:
-        yield _read_reply(place, reply, byte_range, if_match)
+        download = _read_reply(place, reply, byte_range, if_match)
+        is_doubtful = version_id is None and not storage.dialect.reads_if_match
+        yield replace(download, chunks=_read_same(storage, place, download)) if is_doubtful else download
     finally:
         await opening.__aexit__(None, None, None)
+
+
+async def _open(
+    storage: Storage, place: Place, headers: dict[str, str], byte_range: ByteRange | None, version_id: str | None
+) -> tuple[AbstractAsyncContextManager[httpx.Response], httpx.Response]:
+    """The answer, and what ends it. A store that does not know ranges from the end is asked in other numbers."""
+    opening = storage.api.get_object(place, headers, version_id=version_id)
+    try:
+        return opening, await opening.__aenter__()
+    except ConnectorError as error:
+        if error.kind is not ErrorKind.RANGE_INVALID or byte_range is None:
+            raise
+        if error.size_bytes is None:
+            error.size_bytes = (await storage.api.head_object(place, version_id=version_id)).entry.size_bytes
+        touched = byte_range.resolve(error.size_bytes)
+        if touched is None or byte_range.start is not None:
+            raise
+    opening = storage.api.get_object(place, {**headers, "Range": ByteRange(*touched).header}, version_id=version_id)
+    return opening, await opening.__aenter__()
+
+
+async def _read_same(storage: Storage, place: Place, download: Download) -> AsyncIterator[bytes]:
+    """The bytes, and unavailable when the file is another at their end than at their beginning."""
+    async for chunk in download.chunks:
+        yield chunk
+    head = await storage.find_head(place)
+    if head is None or head.entry.etag != download.etag:
+        raise ConnectorError(ErrorKind.UNAVAILABLE, "the file was replaced while it was read; read it again")
 
 
 def _read_reply(place: Place, reply: httpx.Response, byte_range: ByteRange | None, if_match: str | None) -> Download:

@@ -34,6 +34,13 @@ class Listing(Struct, frozen=True, gc=False, kw_only=True):
     token: str | None = None  # None is the end
 
 
+class Step(Struct, frozen=True, array_like=True):
+    """Where a listing of keys goes on: at a token of the store's, or behind a key."""
+
+    token: str | None = None
+    key: str | None = None
+
+
 class Bucket(Struct, frozen=True, gc=False, kw_only=True):
     name: str
     region: str | None = None

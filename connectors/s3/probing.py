@@ -14,15 +14,17 @@ from typing import Any
 
 import msgspec
 
+from connectors.core.bytesource import BytesSource
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Probe
 from connectors.s3.account import DEFAULT_REGION
-from connectors.s3.api import METADATA_PREFIX, Api
+from connectors.s3.api import METADATA_PREFIX, Api, quote_etag
 from connectors.s3.deleting import delete_folder, walk_entries
 from connectors.s3.dialect import Dialect
 from connectors.s3.documents import write_access_control
 from connectors.s3.keys import Place
+from connectors.s3.links import sign_place
 from connectors.s3.listing import BUCKETS_MAX
 from connectors.s3.manifest import HIDDEN_PREFIX, KEY_BYTES_MAX
 from connectors.s3.parts_api import Receipt
@@ -33,7 +35,11 @@ from connectors.s3.storage import Storage
 BUCKETS_TRIED_MAX = 3
 BUCKETS_ASKED_MAX = 20
 CALLS_PARALLEL_MAX = 6
-NAME_BYTES_COMMON = 255
+NAME_BYTES_TRIED = {256: KEY_BYTES_MAX, 255: 255, 240: 240}
+NAME_BYTES_LEAST = 200
+"""How long a name to try, and how long names may be where it works."""
+
+SIGNED_SECONDS = 60
 
 BYTES = b"a probe"
 OTHER_BYTES = b"another probe"
@@ -108,8 +114,12 @@ class _Prober:
                 self._try_names,
                 self._try_markers,
                 self._try_directories,
+                self._try_order,
                 self._try_empty_segments,
                 self._try_copies,
+                self._try_reads,
+                self._try_signed_url,
+                self._try_sending_parts_again,
                 self._try_tags_and_access,
             )
             async with Crew(CALLS_PARALLEL_MAX) as crew:
@@ -128,7 +138,7 @@ class _Prober:
     async def _put_first(self) -> bool:
         """Puts the object, and True when putting it once more on a condition leaves it as it is."""
         try:
-            await self._api.put_object(self._object, BYTES, HEADERS, if_absent=True)
+            await self._put_new(self._object, HEADERS, if_absent=True)
         except ConnectorError as error:
             if error.kind in {ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND, ErrorKind.GRANT_REVOKED}:
                 raise
@@ -138,6 +148,14 @@ class _Prober:
         if not is_refused:
             await self._api.put_object(self._object, BYTES, HEADERS)
         return is_refused and await self._is_whole(self._object)
+
+    async def _put_new(self, place: Place, headers: dict[str, str], *, if_absent: bool) -> None:
+        """Puts an object; one that is found there after a doubtful failure is its own."""
+        try:
+            await self._api.put_object(place, BYTES, headers, if_absent=if_absent)
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.PRECONDITION_FAILED or not error.is_replay:
+                raise
 
     async def _try_names(self) -> None:
         space = self._folder.folder("space").file("a +b")
@@ -160,15 +178,18 @@ class _Prober:
         return False
 
     async def _try_long_name(self) -> None:
-        self._facts["name_bytes_max"] = NAME_BYTES_COMMON
-        place = self._folder.file("n" * (NAME_BYTES_COMMON + 1))
-        try:
-            await self._api.put_object(place, BYTES, {})
-            if await self._is_whole(place):
-                self._facts["name_bytes_max"] = KEY_BYTES_MAX
-        finally:
+        self._facts["name_bytes_max"] = NAME_BYTES_LEAST
+        for tried_bytes, bytes_max in NAME_BYTES_TRIED.items():
             with suppress(ConnectorError):
-                await delete_folder(self._storage, self._folder, is_permanent=True)
+                folder = self._folder.folder("n" * tried_bytes)
+                marker = folder if self._facts.get("keeps_markers") else folder.file("a")
+                await self._api.put_object(marker, b"", {})
+                place = self._folder.file("m" * tried_bytes)
+                await self._put_new(place, {}, if_absent=self._facts["put_if_absent"])
+                if await self._is_whole(place):
+                    self._facts["name_bytes_max"] = bytes_max
+                    break
+        await delete_folder(self._storage, self._folder, is_permanent=True)
 
     async def _try_markers(self) -> None:
         marker = self._folder.folder("marker")
@@ -183,6 +204,13 @@ class _Prober:
         listing = await self._api.list_objects(self._folder, limit=100, has_delimiter=True)
         if folder.key in listing.prefixes:
             self._facts["has_directories"] = await self._storage.find_head(folder) is not None
+
+    async def _try_order(self) -> None:
+        folder = self._folder.folder("order")
+        await self._api.put_object(folder.file("a.b"), BYTES, {})
+        await self._api.put_object(folder.folder("a").file("b"), BYTES, {})
+        listing = await self._api.list_objects(folder, limit=1)
+        self._facts["walks_directories"] = [entry.key for entry in listing.entries] == [f"{folder.key}a/b"]
 
     async def _try_empty_segments(self) -> None:
         place = self._folder.folder("segment").folder("").file("a")
@@ -199,6 +227,31 @@ class _Prober:
         is_refused = await _is_refused(self._api.copy_object(self._object, copy, {}, if_absent=True))
         self._facts["copy_if_absent"] = is_refused and await self._is_whole(copy)
         await self._try_parts(copy)
+
+    async def _try_reads(self) -> None:
+        try:
+            async with self._api.get_object(self._object, {"If-Match": quote_etag("another")}):
+                pass
+        except ConnectorError as error:
+            self._facts["reads_if_match"] = error.kind is ErrorKind.PRECONDITION_FAILED
+
+    async def _try_signed_url(self) -> None:
+        self._facts["signs_urls"] = False
+        signed = sign_place(self._storage, "GET", self._object, (), SIGNED_SECONDS, {})
+        reply = await self._api.client.ask_signed(signed.url)
+        self._facts["signs_urls"] = reply.content == BYTES
+
+    async def _try_sending_parts_again(self) -> None:
+        place, parts = self._folder.file("parts"), self._storage.parts
+        upload_id = await parts.create(place, {})
+        try:
+            for data in (OTHER_BYTES, BYTES):
+                etag = await parts.put(place, upload_id, 1, BytesSource(data))
+            await parts.complete(place, upload_id, [Receipt(1, etag or "")], if_absent=False)
+            self._facts["replaces_parts"] = await self._is_whole(place)
+        finally:
+            with suppress(ConnectorError):
+                await parts.abort(place, upload_id)
 
     async def _try_parts(self, taken: Place) -> None:
         """Copies the object into an upload to a key that is taken."""

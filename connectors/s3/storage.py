@@ -16,7 +16,7 @@ from connectors.s3.dialect import Dialect
 from connectors.s3.keys import Layout, Place, build_ref, is_hidden
 from connectors.s3.mapping import Mapper
 from connectors.s3.parts_api import PartsApi
-from connectors.s3.payloads import Entry, Head
+from connectors.s3.payloads import Entry, Head, Step
 
 FirstT = TypeVar("FirstT")
 SecondT = TypeVar("SecondT")
@@ -99,6 +99,22 @@ class Storage:
             return head, build_ref(self.layout, below, is_folder=True)
         return head, None if head is None else build_ref(self.layout, file, is_folder=False)
 
+    async def list_keys(self, folder: Place, step: Step | None, limit: int) -> tuple[list[Entry], Step | None]:
+        """A page of all keys below a folder, and where the next one begins; None is the end.
+
+        A full page is never the last, whatever the store says: one forgets folders that hold only folders.
+        """
+        step = step or Step()
+        listing = await self.api.list_objects(folder, limit=limit, token=step.token, start_after=step.key)
+        next_step = None
+        if listing.token is not None:
+            next_step = Step(token=listing.token)
+        elif len(listing.entries) >= limit:
+            next_step = Step(key=listing.entries[-1].key)
+        if next_step == step:
+            raise ConnectorError(ErrorKind.UNEXPECTED, "the store's listing goes round in circles")
+        return [entry for entry in listing.entries if entry.key.startswith(folder.key)], next_step
+
     async def _find_listed(self, place: Place) -> Head | None:
         listing = await self.api.list_objects(place, limit=1)
         found = [entry for entry in listing.entries if entry.key == place.key]
@@ -113,10 +129,10 @@ class Storage:
             raise
         return True
 
-    def is_shown(self, entry: Entry, folder: Place) -> bool:
-        """False for a key that only says that the folder is there, and for the connector's own."""
-        rest = entry.key[len(folder.key) :]
-        return entry.key.startswith(folder.key) and not is_hidden(rest) and bool(rest or entry.size_bytes)
+    def is_file(self, entry: Entry, top: Place) -> bool:
+        """False for a key that only says that its folder is there, and for what is the connector's own."""
+        is_marker = entry.key.endswith("/") and not entry.size_bytes
+        return not is_marker and entry.key.startswith(top.key) and not is_hidden(entry.key[len(top.key) :])
 
 
 async def together(first: Coroutine[Any, Any, FirstT], second: Coroutine[Any, Any, SecondT]) -> tuple[FirstT, SecondT]:

@@ -14,7 +14,7 @@ from connectors.s3.keys import FOLDER_FILE, Place, build_ref, check_name, number
 from connectors.s3.manifest import KEY_BYTES_MAX
 from connectors.s3.payloads import Entry, Head
 from connectors.s3.sources import CheckedSource, hash_source
-from connectors.s3.storage import Storage
+from connectors.s3.storage import Storage, together
 
 FREE_NAMES_TRIED_MAX = 100
 NAMES_MAX = 1000  # looked at for a free one
@@ -51,11 +51,11 @@ async def choose(
     if folder.is_above_buckets and not is_folder:
         raise ConnectorError(ErrorKind.PERMISSION_DENIED, "files stand in buckets; choose or create one")
     check_name(name, folder)
-    replaced, taken = await storage.find_taken(folder, name)
+    (replaced, taken), is_folder_there = await together(storage.find_taken(folder, name), storage.has_folder(folder))
     target = Target(folder=folder, name=name, wanted_name=name, is_folder=is_folder)
     if taken is None:
-        if not folder.is_above_buckets:
-            await storage.check_folder(folder)
+        if not is_folder_there:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "there is no such folder")
         return target
     if on_conflict is OnConflict.RENAME:
         return await find_free(storage, target)

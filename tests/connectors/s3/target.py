@@ -12,23 +12,21 @@ from typing import Any
 import msgspec
 
 from connectors.core.connector import Connector
-from connectors.core.guard import AddressGuard
-from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.manifest import Manifest
-from connectors.core.service import AccountContext, Options, Registry, Service
+from connectors.core.resources import PermissionChange
+from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
-from connectors.core.transport import TransportSettings
 from connectors.s3.manifest import COMPATIBLE_MANIFEST, MANIFEST
 from connectors.s3.service import build_compatible_service, build_service
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
+from tests.connectors.s3.accounts import build_guarded_transport, build_keys
 from tests.servers.moto import SHARED_MOTO
 from tests.servers.rclone import SHARED_RCLONE_S3
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import SHARED_SEAWEEDFS
 from tests.servers.shared import Shared
 
-LOOPBACK = ("127.0.0.0/8",)
 SETTLE_SECONDS_MAX = 5.0
 
 COMMON = {"list_versions": False, "list_permissions": False, "set_permissions": False, "list_properties": False}
@@ -40,68 +38,69 @@ class Store:
 
     shared: Shared[S3Server]
     service: str = COMPATIBLE_MANIFEST.service
+    keeps_versions: bool = False
     has_own_bucket: bool = False
     shows_buckets: bool = False
     build_runtime: Callable[..., Runtime] = Runtime
     learned: dict[str, Any] = field(default_factory=dict)
 
-    def build_services(self, server: S3Server) -> list[Service]:
-        options = Options(settings={MANIFEST.service: {"endpoint": server.url}})
-        return [build_service(options), build_compatible_service(options)]
-
     @asynccontextmanager
     async def open(self, _place: Path) -> AsyncIterator[Connector]:
-        """Opens an account: on a new bucket, on a new folder of the common one, or above all buckets."""
+        """Opens an account: on a new bucket, on a new folder of a common one, or above all buckets."""
         server = self.shared.get()
         name = f"test-{uuid.uuid4().hex[:12]}"
-        runtime = self.build_runtime(
-            guarded_transport=GuardedTransport(AddressGuard(LOOPBACK), TransportSettings()),
-        )
-        context = AccountContext(
-            account_key="1",
-            application_id="behavior",
-            credentials=self.build_credentials(server, name),
-            runtime=runtime,
-            learned=self.learned,
-        )
-        registry = Registry(self.build_services(server))
+        runtime = self.build_runtime(guarded_transport=build_guarded_transport())
+        above = self.build_context(server, runtime, {})
         try:
+            buckets = self.open_account(server, above)
             if self.has_own_bucket:
-                make_bucket(server, name)
+                await buckets.create_folder(buckets.manifest.root.raw_id, name)
+            place = {} if self.shows_buckets else self.find_place(server, name)
+            context = self.build_context(server, runtime, place)
             if not self.learned:
-                self.learned = (await registry.open(self.service, context).probe()).learned
-            yield registry.open(self.service, replace(context, learned=self.learned))
+                if self.keeps_versions:
+                    make_versioned_bucket(server, place["bucket"])
+                self.learned = (await self.open_account(server, context).probe()).learned
+            yield self.open_account(server, replace(context, learned=self.learned))
+            if self.has_own_bucket or self.shows_buckets:
+                await self.remove_buckets(
+                    self.open_account(server, replace(above, learned=self.learned)), server.bucket
+                )
         finally:
             await runtime.aclose()
-            if self.has_own_bucket or self.shows_buckets:
-                remove_buckets(server, {name} if self.has_own_bucket else None)
 
-    def build_credentials(self, server: S3Server, name: str) -> dict[str, str]:
-        keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
-        place = {"bucket": name} if self.has_own_bucket else {"bucket": server.bucket, "prefix": name}
-        endpoint = {"endpoint": server.url} if self.service == COMPATIBLE_MANIFEST.service else {"style": "path"}
-        return {**keys, **endpoint, **({} if self.shows_buckets else place)}
+    def find_place(self, server: S3Server, name: str) -> dict[str, str]:
+        """The part of the store that is this test's alone."""
+        if self.has_own_bucket:
+            return {"bucket": name}
+        return {"bucket": f"{server.bucket}-versions" if self.keeps_versions else server.bucket, "prefix": name}
+
+    def build_context(self, server: S3Server, runtime: Runtime, place: dict[str, str]) -> AccountContext:
+        address = {"endpoint": server.url} if self.service == COMPATIBLE_MANIFEST.service else {"style": "path"}
+        return AccountContext(
+            account_key="1",
+            application_id="behavior",
+            credentials={**build_keys(server), **address, **place},
+            runtime=runtime,
+        )
+
+    def open_account(self, server: S3Server, context: AccountContext) -> Connector:
+        options = Options(settings={MANIFEST.service: {"endpoint": server.url}})
+        return Registry([build_service(options), build_compatible_service(options)]).open(self.service, context)
+
+    async def remove_buckets(self, buckets: Connector, kept_name: str) -> None:
+        """Removes all buckets but one; tests in one process run one after the other."""
+        for bucket in (await buckets.list_folder(buckets.manifest.root.raw_id)).resources:
+            if bucket.name != kept_name:
+                await buckets.delete(bucket.ref, is_recursive=True)
 
 
-def make_bucket(server: S3Server, name: str) -> None:
-    """A bucket that keeps versions."""
+def make_versioned_bucket(server: S3Server, name: str) -> None:
+    """Makes a bucket that keeps versions, unless it is there."""
     with server.client() as client:
-        client.create_bucket(Bucket=name)
-        client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-
-
-def remove_buckets(server: S3Server, names: set[str] | None) -> None:
-    """Removes buckets with all they hold: those named, or all but the common one."""
-    with server.client() as client:
-        for bucket in client.list_buckets()["Buckets"]:
-            name = bucket["Name"]
-            if name == server.bucket or (names is not None and name not in names):
-                continue
-            pages = client.get_paginator("list_object_versions").paginate(Bucket=name)
-            for page in pages:
-                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    client.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
-            client.delete_bucket(Bucket=name)
+        if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=name)
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
 def declare(manifest: Manifest, *, forbidden: str = "", name_bytes_max: int | None = None, **offered: bool) -> Manifest:
@@ -117,7 +116,15 @@ def declare(manifest: Manifest, *, forbidden: str = "", name_bytes_max: int | No
 
 def build_target(name: str, manifest: Manifest, store: Store) -> Target:
     """A store as the suite sees it."""
-    return Target(name=name, manifest=manifest, open=store.open, settle_seconds_max=SETTLE_SECONDS_MAX)
+    is_strict = store.shared is SHARED_SEAWEEDFS  # the others take any name, and forget who shares a right
+    return Target(
+        name=name,
+        manifest=manifest,
+        open=store.open,
+        settle_seconds_max=SETTLE_SECONDS_MAX,
+        grantee=PermissionChange(role="writer" if is_strict else "reader", type="anyone"),
+        stranger=PermissionChange(role="reader", raw_id="f" * 64) if is_strict else None,
+    )
 
 
 SEAWEEDFS = declare(
@@ -128,25 +135,33 @@ SEAWEEDFS = declare(
     set_permissions=True,
     list_properties=True,
 )
-MOTO = declare(
-    MANIFEST,
-    forbidden="\n",
+SEAWEEDFS_VERSIONS = declare(
+    COMPATIBLE_MANIFEST,
+    forbidden="\\",
+    name_bytes_max=240,
     list_versions=True,
     list_permissions=True,
     set_permissions=True,
     list_properties=True,
 )
-MOTO_BUCKETS = msgspec.structs.replace(
-    MOTO, capabilities=msgspec.structs.replace(MOTO.capabilities, list_versions=False)
+MOTO = declare(
+    MANIFEST,
+    forbidden="\n",
+    create_download_url=False,  # it does not know such signatures while it checks signatures
+    create_upload_url=False,
+    list_permissions=True,
+    set_permissions=True,
+    list_properties=True,
 )
-RCLONE = declare(COMPATIBLE_MANIFEST, name_bytes_max=255, upload_exclusive=False)
+RCLONE = declare(
+    COMPATIBLE_MANIFEST, name_bytes_max=255, upload_exclusive=False, start_upload=False, replace_atomic=False
+)
 
 TARGETS = (
     build_target("seaweedfs", SEAWEEDFS, Store(shared=SHARED_SEAWEEDFS)),
+    build_target("seaweedfs, versions", SEAWEEDFS_VERSIONS, Store(shared=SHARED_SEAWEEDFS, keeps_versions=True)),
     build_target("seaweedfs+faults", SEAWEEDFS, Store(shared=SHARED_SEAWEEDFS, build_runtime=FailingRuntime)),
     build_target("moto", MOTO, Store(shared=SHARED_MOTO, service=MANIFEST.service, has_own_bucket=True)),
-    build_target(
-        "moto, all buckets", MOTO_BUCKETS, Store(shared=SHARED_MOTO, service=MANIFEST.service, shows_buckets=True)
-    ),
+    build_target("moto, all buckets", MOTO, Store(shared=SHARED_MOTO, service=MANIFEST.service, shows_buckets=True)),
     build_target("rclone", RCLONE, Store(shared=SHARED_RCLONE_S3)),
 )
