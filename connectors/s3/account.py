@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.guard import read_target
@@ -28,8 +31,8 @@ class Endpoint:
         """The beginning of a bucket's URLs, and the path in them that the bucket takes."""
         url = self.url or f"https://s3.{region}.{_find_domain(region)}"
         scheme, _, rest = url.partition("://")
-        is_wild_certificate_right = scheme == "http" or "." not in bucket
-        if bucket and self.is_virtual and can_be_in_host(bucket) and is_wild_certificate_right:
+        is_certificate_right = scheme == "http" or "." not in bucket  # a wildcard stands for one label
+        if bucket and self.is_virtual and can_be_in_host(bucket) and is_certificate_right and not _is_address(rest):
             return f"{scheme}://{bucket}.{rest}", ""
         return url, bucket
 
@@ -43,7 +46,7 @@ class Endpoint:
         """Where signatures may go; empty for AWS, whose hosts the manifest lists."""
         if self.url is None:
             return ()
-        netloc = urlsplit(self.url).netloc.lower()
+        netloc = httpx.URL(self.url).netloc.decode("ascii")  # without the scheme's own port, as it is compared
         return (netloc, f"*.{netloc}") if self.is_virtual else (netloc,)
 
 
@@ -133,6 +136,17 @@ def _read_visible(name: str, text: str) -> str:
 
 def _find_domain(region: str) -> str:
     return next(domain for beginning, domain in AWS_DOMAINS if region.startswith(beginning))
+
+
+def _is_address(rest: str) -> bool:
+    """True when an address without its scheme begins with an IP address."""
+    netloc = rest.partition("/")[0]
+    host = netloc.partition("]")[0].removeprefix("[") if netloc.startswith("[") else netloc.partition(":")[0]
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse(name: str, text: str) -> ConnectorError:

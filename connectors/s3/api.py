@@ -182,6 +182,10 @@ class Api:
         return documents.read_tags(reply.content)
 
     async def put_tags(self, place: Place, tags: Mapping[str, str]) -> None:
+        """Sets all tags; without any, those that are there go."""
+        if not tags:
+            await self._ask("delete_object_tagging", Repeat.IDEMPOTENT, "DELETE", place, [("tagging", None)])
+            return
         body = documents.write_tags(tags.items())
         await self._ask("put_object_tagging", Repeat.IDEMPOTENT, "PUT", place, [("tagging", None)], _hash(body), body)
 

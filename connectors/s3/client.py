@@ -21,7 +21,7 @@ from connectors.core.transport import build_body, build_url
 from connectors.s3.account import DEFAULT_REGION, Account
 from connectors.s3.errors import REGION as REGION_FOUND
 from connectors.s3.keys import Place
-from connectors.s3.signing import REGION
+from connectors.s3.signing import IS_SIGNED, REGION
 
 DOCUMENT_BYTES_MAX = 16 * 2**20  # a thousand of the longest keys, percent-encoded, are 4 MiB
 BUCKETS_REMEMBERED_MAX = 10_000
@@ -113,6 +113,12 @@ class Client:
             raise ConnectorError(ErrorKind.ADDRESS_REFUSED, f"{COPY_SOURCE} must be in {account.place_name}")
         base = self.build_url(Place(bucket, account.prefix))
         return pass_through(self._send, call, base=base, extensions={REGION: self.find_region(bucket)})
+
+    async def ask_signed(self, url: str) -> httpx.Response:
+        """The whole answer to whoever has an address that is signed."""
+        intent = Intent(operation="use_signed_url", repeat=Repeat.SAFE)
+        extensions = {WHOLE_BODY_BYTES_MAX: DOCUMENT_BYTES_MAX, INTENT: intent, IS_SIGNED: True}
+        return await self._send(httpx.Request("GET", url, extensions=extensions))
 
     async def _send_to_region(self, call: Call, extensions: Mapping[str, object]) -> httpx.Response:
         """Asks again, signed for the right region, when the answer is that the bucket is in another one."""

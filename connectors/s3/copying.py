@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -69,10 +70,12 @@ async def copy_object(
 ) -> None:
     """Copies one object with all that is kept beside its bytes; `metadata` takes the place of its own.
 
-    With `if_absent` nothing is overwritten, where the store can promise that: precondition_failed.
+    With `if_absent` nothing is overwritten, where the store can promise that: precondition_failed. A source whose key
+    no URL can hold is copied without that promise, since nothing can be asked about it but a copy.
     """
     dialect, size_bytes = storage.dialect, source.entry.size_bytes
-    needs_parts = if_absent and not dialect.copy_if_absent and dialect.can_copy_exclusively
+    is_exclusive = if_absent and dialect.can_copy_exclusively and source.place.can_be_sent
+    needs_parts = is_exclusive and not dialect.copy_if_absent
     if needs_parts and not size_bytes:
         headers = await _collect_headers(storage, source, metadata)
         await storage.api.put_object(target, b"", headers, if_absent=dialect.put_if_absent)
@@ -89,7 +92,7 @@ async def copy_object(
 
 async def _choose_headers(storage: Storage, source: Source, metadata: Mapping[str, str] | None) -> dict[str, str]:
     """What one call is told beside the source: nothing that it takes along by itself."""
-    if metadata is None and storage.dialect.copies_metadata:
+    if metadata is None and (storage.dialect.copies_metadata or not source.place.can_be_sent):
         storage_class = source.entry.storage_class or COMMON_CLASS
         kept = {} if storage_class == COMMON_CLASS else {"x-amz-storage-class": storage_class}
         return {**source.condition, **kept}
@@ -98,7 +101,9 @@ async def _choose_headers(storage: Storage, source: Source, metadata: Mapping[st
 
 
 async def _collect_headers(storage: Storage, source: Source, metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """All that an object made from scratch has to be told to be like the source."""
+    """All that an object made from scratch has to be told to be like the source, as far as that can be asked."""
+    if not source.place.can_be_sent:
+        return {}
     headers = build_headers(await storage.api.head_object(source.place, version_id=source.version_id), metadata)
     tags = await storage.api.get_tags(source.place, version_id=source.version_id) if storage.dialect.tags else {}
     return {**headers, "x-amz-tagging": urlencode(tags)} if tags else headers
@@ -122,7 +127,8 @@ async def _copy_in_parts(
         may_condition = if_absent and storage.dialect.complete_if_absent
         await storage.parts.complete(target, upload_id, receipts, if_absent=may_condition)
     except BaseException:
-        await storage.parts.abort(target, upload_id)
+        with suppress(ConnectorError):
+            await storage.parts.abort(target, upload_id)
         raise
 
 

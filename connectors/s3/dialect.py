@@ -28,6 +28,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     walks_directories: bool = False  # listings go through directories instead of following the order of the keys
     keeps_empty_segments: bool = False  # "a//b" is another key than "a/b"
     is_plus_space: bool = True  # how listings encode a space
+    signs_urls: bool = True  # addresses with a signature in them are obeyed
     tags: bool = False
     access: Literal["", "document", "headers"] = ""  # the form in which grants are set, if they can be
     versions: bool = False
@@ -73,6 +74,8 @@ def build_capabilities(declared: Capabilities, dialect: Dialect) -> Capabilities
         start_upload=dialect.replaces_parts,
         replace_atomic=dialect.reads_if_match,
         upload_exclusive=is_exclusive,
+        create_download_url=dialect.signs_urls,
+        create_upload_url=dialect.signs_urls,
         list_versions=dialect.versions,
         list_permissions=bool(dialect.access),
         set_permissions=bool(dialect.access),

@@ -1,4 +1,7 @@
-"""XML, read and written: hardened against documents that grow when read, and quick with long listings."""
+"""XML, read and written: hardened against documents that grow when read, and quick with long listings.
+
+Stores do not agree how some documents are called, so names are checked only where nothing else would tell nonsense.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,9 @@ ILLEGAL = re.compile(
 """Characters that XML cannot hold, as they are and as references."""
 
 UNKNOWN = "\ufffd".encode()
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
@@ -99,6 +105,7 @@ def read_listing(body: bytes, *, is_plus_space: bool) -> Listing:
     token = _text(root, "NextContinuationToken")
     if not token:
         raise _nonsense()
+    token = _mend(token, [*(entry.key for entry in entries), *prefixes])
     return Listing(entries=entries, prefixes=prefixes, token=token)
 
 
@@ -164,7 +171,7 @@ def read_uploads(body: bytes, *, is_plus_space: bool) -> list[Upload]:
 
 
 def read_upload_id(body: bytes) -> str:
-    upload_id = _text(parse(body), "UploadId")  # stores do not agree how the document is called
+    upload_id = _text(parse(body), "UploadId")
     if not upload_id:
         raise _nonsense()
     return upload_id
@@ -172,8 +179,7 @@ def read_upload_id(body: bytes) -> str:
 
 def read_copied(body: bytes) -> Copied:
     """What CopyObject, UploadPartCopy and CompleteMultipartUpload answer."""
-    root = _expect(body, "CopyObjectResult", "CopyPartResult", "CompleteMultipartUploadResult")
-    return Copied(etag=unquote_etag(_text(root, "ETag")))
+    return Copied(etag=unquote_etag(_text(parse(body), "ETag")))
 
 
 def read_not_deleted(body: bytes) -> list[NotDeleted]:
@@ -187,7 +193,7 @@ def read_not_deleted(body: bytes) -> list[NotDeleted]:
 
 def read_versioning(body: bytes) -> bool:
     """True when a bucket keeps versions of what is written now."""
-    return _text(_expect(body, "VersioningConfiguration"), "Status") == "Enabled"
+    return _text(parse(body), "Status") == "Enabled"
 
 
 def read_tags(body: bytes) -> dict[str, str]:
@@ -270,6 +276,13 @@ def unquote_etag(text: str | None) -> str | None:
     if not text:
         return None
     return text.removeprefix("W/").strip('"') or None
+
+
+def _mend(token: str, keys: Iterable[str]) -> str:
+    """The token as it was meant: a store whose tokens are keys spoils the characters that XML cannot hold."""
+    if REPLACEMENT not in token:
+        return token
+    return next((key for key in keys if NOT_IN_XML.sub(REPLACEMENT, key) == token), token)
 
 
 Decode = Callable[[str], str]

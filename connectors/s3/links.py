@@ -31,13 +31,13 @@ async def create_download_url(storage: Storage, raw_id: str, *, seconds: int, ve
         except ConnectorError as error:
             raise explain(error) from error
         query.append(("versionId", version_id))
-    return _sign(storage, "GET", place, query, seconds, {})
+    return sign_place(storage, "GET", place, query, seconds, {})
 
 
 async def create_upload_url(storage: Storage, folder: Place, name: str, *, seconds: int) -> SignedUrl:
     """An address that stores a file; a folder of that name is in the way."""
     target = await choose(storage, folder, name, OnConflict.REPLACE)
-    return _sign(storage, "PUT", target.place, (), seconds, build_headers(name))
+    return sign_place(storage, "PUT", target.place, (), seconds, build_headers(name))
 
 
 def build_disposition(name: str) -> str:
@@ -47,7 +47,7 @@ def build_disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _sign(
+def sign_place(
     storage: Storage,
     method: Literal["GET", "PUT"],
     place: Place,
@@ -55,6 +55,7 @@ def _sign(
     seconds: int,
     headers: dict[str, str],
 ) -> SignedUrl:
+    """The address of a place, signed with what the query and the headers say."""
     client = storage.api.client
     url = sign_url(
         storage.account,

@@ -24,6 +24,7 @@ from connectors.s3.deleting import delete_folder, walk_entries
 from connectors.s3.dialect import Dialect
 from connectors.s3.documents import write_access_control
 from connectors.s3.keys import Place
+from connectors.s3.links import sign_place
 from connectors.s3.listing import BUCKETS_MAX
 from connectors.s3.manifest import HIDDEN_PREFIX, KEY_BYTES_MAX
 from connectors.s3.parts_api import Receipt
@@ -37,6 +38,8 @@ CALLS_PARALLEL_MAX = 6
 NAME_BYTES_TRIED = {256: KEY_BYTES_MAX, 255: 255, 240: 240}
 NAME_BYTES_LEAST = 200
 """How long a name to try, and how long names may be where it works."""
+
+SIGNED_SECONDS = 60
 
 BYTES = b"a probe"
 OTHER_BYTES = b"another probe"
@@ -115,6 +118,7 @@ class _Prober:
                 self._try_empty_segments,
                 self._try_copies,
                 self._try_reads,
+                self._try_signed_url,
                 self._try_sending_parts_again,
                 self._try_tags_and_access,
             )
@@ -134,7 +138,7 @@ class _Prober:
     async def _put_first(self) -> bool:
         """Puts the object, and True when putting it once more on a condition leaves it as it is."""
         try:
-            await self._api.put_object(self._object, BYTES, HEADERS, if_absent=True)
+            await self._put_new(self._object, HEADERS, if_absent=True)
         except ConnectorError as error:
             if error.kind in {ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND, ErrorKind.GRANT_REVOKED}:
                 raise
@@ -144,6 +148,14 @@ class _Prober:
         if not is_refused:
             await self._api.put_object(self._object, BYTES, HEADERS)
         return is_refused and await self._is_whole(self._object)
+
+    async def _put_new(self, place: Place, headers: dict[str, str], *, if_absent: bool) -> None:
+        """Puts an object; one that is found there after a doubtful failure is its own."""
+        try:
+            await self._api.put_object(place, BYTES, headers, if_absent=if_absent)
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.PRECONDITION_FAILED or not error.is_replay:
+                raise
 
     async def _try_names(self) -> None:
         space = self._folder.folder("space").file("a +b")
@@ -173,7 +185,7 @@ class _Prober:
                 marker = folder if self._facts.get("keeps_markers") else folder.file("a")
                 await self._api.put_object(marker, b"", {})
                 place = self._folder.file("m" * tried_bytes)
-                await self._api.put_object(place, BYTES, {}, if_absent=self._facts["put_if_absent"])
+                await self._put_new(place, {}, if_absent=self._facts["put_if_absent"])
                 if await self._is_whole(place):
                     self._facts["name_bytes_max"] = bytes_max
                     break
@@ -222,6 +234,12 @@ class _Prober:
                 pass
         except ConnectorError as error:
             self._facts["reads_if_match"] = error.kind is ErrorKind.PRECONDITION_FAILED
+
+    async def _try_signed_url(self) -> None:
+        self._facts["signs_urls"] = False
+        signed = sign_place(self._storage, "GET", self._object, (), SIGNED_SECONDS, {})
+        reply = await self._api.client.ask_signed(signed.url)
+        self._facts["signs_urls"] = reply.content == BYTES
 
     async def _try_sending_parts_again(self) -> None:
         place, parts = self._folder.file("parts"), self._storage.parts

@@ -16,6 +16,9 @@ from connectors.s3.account import Account
 REGION = "kloudless.region"
 """Where a request's extensions say for which region it is to be signed."""
 
+IS_SIGNED = "kloudless.is_signed"
+"""Where a request's extensions say that its address is signed already."""
+
 SERVICE = "s3"
 PAYLOAD = "UNSIGNED-PAYLOAD"
 SIGNED_HEADERS = frozenset({"content-md5", "content-type", "host"})
@@ -34,6 +37,8 @@ def build_sign(account: Account) -> Sign:
     credentials = _build_credentials(account)
 
     def sign(request: httpx.Request, _token: str | None) -> None:
+        if request.extensions.get(IS_SIGNED):
+            return
         headers = {name: value for name, value in request.headers.items() if _is_signed(name)}
         unsigned = AWSRequest(request.method, str(request.url), headers=headers)
         _HeaderAuth(credentials, SERVICE, request.extensions[REGION]).add_auth(unsigned)

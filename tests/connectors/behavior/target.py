@@ -12,6 +12,7 @@ from typing import cast
 from connectors.core.connector import Connector
 from connectors.core.manifest import Capabilities, Limits, Manifest
 from connectors.core.operations import build_operations
+from connectors.core.resources import PermissionChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +22,15 @@ class Target:
     - `open` gives a connector as the registry opens it, for an account that is this test's alone or shared; each test
       plays in a new folder of it. The path is a folder of the machine for whatever the set-up needs.
     - `settle_seconds_max` is how long a change may take to be seen by listings.
+    - `grantee` is somebody whom the provider knows, with the most that they can be given; `stranger` is nobody.
     """
 
     name: str
     manifest: Manifest
     open: Callable[[Path], AbstractAsyncContextManager[Connector]]
     settle_seconds_max: float = 0.0
+    grantee: PermissionChange | None = None
+    stranger: PermissionChange | None = None
 
     @property
     def limits(self) -> Limits:

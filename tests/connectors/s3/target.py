@@ -12,23 +12,21 @@ from typing import Any
 import msgspec
 
 from connectors.core.connector import Connector
-from connectors.core.guard import AddressGuard
-from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.manifest import Manifest
+from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
-from connectors.core.transport import TransportSettings
 from connectors.s3.manifest import COMPATIBLE_MANIFEST, MANIFEST
 from connectors.s3.service import build_compatible_service, build_service
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
+from tests.connectors.s3.accounts import build_guarded_transport, build_keys
 from tests.servers.moto import SHARED_MOTO
 from tests.servers.rclone import SHARED_RCLONE_S3
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import SHARED_SEAWEEDFS
 from tests.servers.shared import Shared
 
-LOOPBACK = ("127.0.0.0/8",)
 SETTLE_SECONDS_MAX = 5.0
 
 COMMON = {"list_versions": False, "list_permissions": False, "set_permissions": False, "list_properties": False}
@@ -51,7 +49,7 @@ class Store:
         """Opens an account: on a new bucket, on a new folder of a common one, or above all buckets."""
         server = self.shared.get()
         name = f"test-{uuid.uuid4().hex[:12]}"
-        runtime = self.build_runtime(guarded_transport=GuardedTransport(AddressGuard(LOOPBACK), TransportSettings()))
+        runtime = self.build_runtime(guarded_transport=build_guarded_transport())
         above = self.build_context(server, runtime, {})
         try:
             buckets = self.open_account(server, above)
@@ -78,10 +76,12 @@ class Store:
         return {"bucket": f"{server.bucket}-versions" if self.keeps_versions else server.bucket, "prefix": name}
 
     def build_context(self, server: S3Server, runtime: Runtime, place: dict[str, str]) -> AccountContext:
-        keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
         address = {"endpoint": server.url} if self.service == COMPATIBLE_MANIFEST.service else {"style": "path"}
         return AccountContext(
-            account_key="1", application_id="behavior", credentials={**keys, **address, **place}, runtime=runtime
+            account_key="1",
+            application_id="behavior",
+            credentials={**build_keys(server), **address, **place},
+            runtime=runtime,
         )
 
     def open_account(self, server: S3Server, context: AccountContext) -> Connector:
@@ -116,7 +116,15 @@ def declare(manifest: Manifest, *, forbidden: str = "", name_bytes_max: int | No
 
 def build_target(name: str, manifest: Manifest, store: Store) -> Target:
     """A store as the suite sees it."""
-    return Target(name=name, manifest=manifest, open=store.open, settle_seconds_max=SETTLE_SECONDS_MAX)
+    is_strict = store.shared is SHARED_SEAWEEDFS  # the others take any name, and forget who shares a right
+    return Target(
+        name=name,
+        manifest=manifest,
+        open=store.open,
+        settle_seconds_max=SETTLE_SECONDS_MAX,
+        grantee=PermissionChange(role="writer" if is_strict else "reader", type="anyone"),
+        stranger=PermissionChange(role="reader", raw_id="f" * 64) if is_strict else None,
+    )
 
 
 SEAWEEDFS = declare(
@@ -139,6 +147,8 @@ SEAWEEDFS_VERSIONS = declare(
 MOTO = declare(
     MANIFEST,
     forbidden="\n",
+    create_download_url=False,  # it does not know such signatures while it checks signatures
+    create_upload_url=False,
     list_permissions=True,
     set_permissions=True,
     list_properties=True,
