@@ -20,6 +20,7 @@ from app.core.ids import ROOT_ID, IdCodec
 from app.core.settings import Settings
 from app.core.state import build_state
 from app.main import _build_lifespan
+from app.requests.service import RequestLog
 from app.storage.endpoints import STORAGE_PREFIX
 from app.storage.opening import open_storage
 from connectors.core.resources import RawId, Ref
@@ -155,6 +156,7 @@ def build_app(settings: Settings, registry: Registry, origin_url: str) -> Edge:
     state = build_state(settings, registry=registry)
     app = FastAPI(lifespan=_build_lifespan(state))
     app.state.kloudless = state
+    app.state.request_log = RequestLog(state)
 
     @app.get(STORAGE_PREFIX + "/folders/{folder_id}/contents", response_model=ListModel)
     async def list_contents(request: Request, folder_id: str, page_size: int = PAGE_SIZE_MAX) -> ListModel:
