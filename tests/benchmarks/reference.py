@@ -103,7 +103,7 @@ class FolderModel(Shared):
     size: None = None
     can_create_folders: bool = True
     can_upload_files: bool = True
-    can_list_recursively: bool = False
+    can_list_recursively: bool = True
 
 
 class ListModel(BaseModel):
@@ -115,6 +115,7 @@ class ListModel(BaseModel):
     page: str
     next_page: str | None
     objects: list[Annotated[FileModel | FolderModel, Field(discriminator="type")]]
+    partial: bool = False
 
 
 class Mapper:
