@@ -148,8 +148,7 @@ class Api:
     ) -> Put:
         headers = {**headers, **(IF_ABSENT if if_absent else {})}
         reply = await self._ask("put_object", Repeat.IDEMPOTENT, "PUT", place, headers=headers, body=body)
-        etag = documents.unquote_etag(reply.headers.get("etag"))
-        return Put(etag=etag, version_id=reply.headers.get("x-amz-version-id"))
+        return Put(etag=read_etag(reply.headers), version_id=reply.headers.get("x-amz-version-id"))
 
     async def copy_object(
         self,
@@ -228,7 +227,7 @@ def read_head(place: Place, headers: httpx.Headers) -> Head:
     entry = Entry(
         key=place.key,
         size_bytes=int(size),
-        etag=documents.unquote_etag(headers.get("etag")),
+        etag=read_etag(headers),
         modified_at=read_http_time(headers.get("last-modified")),
         storage_class=headers.get("x-amz-storage-class"),
     )
@@ -242,6 +241,14 @@ def read_head(place: Place, headers: httpx.Headers) -> Head:
         },
         version_id=headers.get("x-amz-version-id"),
     )
+
+
+def read_etag(headers: httpx.Headers) -> str:
+    """An object's etag, which every store tells; unexpected when there is none, since something else answers then."""
+    etag = documents.unquote_etag(headers.get("etag"))
+    if etag is None:
+        raise ConnectorError(ErrorKind.UNEXPECTED, "the answer has no etag, so it is not a store's", maybe_applied=True)
+    return etag
 
 
 def read_http_time(text: str | None) -> datetime | None:

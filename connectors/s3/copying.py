@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from connectors.s3.keys import Place
 from connectors.s3.parts_api import Receipt
 from connectors.s3.payloads import Entry, Head
 from connectors.s3.storage import Storage
-from connectors.s3.uploads import create_upload
+from connectors.s3.uploads import create_upload, giving_up
 from connectors.s3.writing import Target, explain_conflict
 
 COPY_BYTES_MAX = 2**30
@@ -127,7 +126,7 @@ async def _copy_in_parts(
         may_condition = if_absent and storage.dialect.complete_if_absent
         await storage.parts.complete(target, upload_id, receipts, if_absent=may_condition)
     except BaseException:
-        with suppress(ConnectorError):
+        async with giving_up():
             await storage.parts.abort(target, upload_id)
         raise
 

@@ -11,8 +11,7 @@ import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import ByteRange, Download
-from connectors.s3.api import is_partial, quote_etag, read_head
-from connectors.s3.documents import unquote_etag
+from connectors.s3.api import is_partial, quote_etag, read_etag, read_head
 from connectors.s3.keys import Place
 from connectors.s3.storage import Storage
 
@@ -80,7 +79,7 @@ async def _read_same(storage: Storage, place: Place, download: Download) -> Asyn
 
 def _read_reply(place: Place, reply: httpx.Response, byte_range: ByteRange | None, if_match: str | None) -> Download:
     """What came; precondition_failed and range_invalid also where the store did not care about the condition."""
-    etag = unquote_etag(reply.headers.get("etag"))
+    etag = read_etag(reply.headers)
     if if_match is not None and etag != if_match:
         raise _other_version()
     size_bytes, content_range = _read_sizes(reply, byte_range)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
 from connectors.s3 import documents
-from connectors.s3.api import IF_ABSENT, name_source, quote_etag
+from connectors.s3.api import IF_ABSENT, name_source, quote_etag, read_etag
 from connectors.s3.client import Call, Client
 from connectors.s3.keys import Place
 from connectors.s3.payloads import Copied, Upload
@@ -43,7 +43,7 @@ class PartsApi:
         )
         return documents.read_upload_id((await self._client.ask(call)).content)
 
-    async def put(self, place: Place, upload_id: str, number: int, body: ByteSource) -> str | None:
+    async def put(self, place: Place, upload_id: str, number: int, body: ByteSource) -> str:
         """The part's etag."""
         call = Call(
             operation="upload_part",
@@ -53,7 +53,7 @@ class PartsApi:
             query=_name_part(upload_id, number),
             body=body,
         )
-        return documents.unquote_etag((await self._client.ask(call)).headers.get("etag"))
+        return read_etag((await self._client.ask(call)).headers)
 
     async def copy(
         self,

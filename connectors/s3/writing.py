@@ -142,13 +142,19 @@ async def create_folder(storage: Storage, parent: Place, name: str) -> Folder:
 
 
 async def put_marker(storage: Storage, target: Target) -> None:
-    """Makes a folder be there though it holds nothing; already_exists when somebody was faster."""
+    """Makes a folder be there though it holds nothing; already_exists when somebody was faster.
+
+    A repeat that finds it there has made it.
+    """
     marker = find_marker(storage, target.place)
     if_absent = target.must_be_absent and storage.dialect.put_if_absent
     try:
         await storage.api.put_object(marker, b"", {}, if_absent=if_absent)
     except ConnectorError as error:
-        raise await explain_conflict(storage, target, error) if if_absent else error from error
+        if not if_absent:
+            raise
+        if error.kind is not ErrorKind.PRECONDITION_FAILED or not error.is_replay:
+            raise await explain_conflict(storage, target, error) from error
 
 
 def find_marker(storage: Storage, folder: Place) -> Place:

@@ -255,7 +255,7 @@ class Server:
         """What belongs to this account, with its path."""
         if reply.status_code != HTTPStatus.MULTI_STATUS:
             text = f"the server does not speak WebDAV here: it answered with status {reply.status_code}"
-            raise ConnectorError(ErrorKind.UNSUPPORTED, text)
+            raise ConnectorError(ErrorKind.UNEXPECTED, text)
         reader = MultistatusReader(bytes_max)
         async for chunk in reply.aiter_raw():
             for member in reader.feed(chunk):

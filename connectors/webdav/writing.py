@@ -240,7 +240,9 @@ class Writer:
         is_refused = error.status == HTTPStatus.METHOD_NOT_ALLOWED
         try:
             there = await self.server.find(target) if is_new or is_refused or error.kind in _TAKEN else None
-            if there is not None and (is_new or there.is_folder or error.kind in _TAKEN):
+            is_explained = is_new or (there is not None and there.is_folder) or error.kind in _TAKEN
+            is_own = error.maybe_applied and error.kind is ErrorKind.UNAVAILABLE  # or so it may be
+            if there is not None and is_explained and not is_own:
                 return _taken(target, there, error)
             above = await self.server.find(target[:-1])
         except ConnectorError:

@@ -78,12 +78,17 @@ async def test_whole_file_will_do_when_the_range_is_all_of_it() -> None:
         assert caught.value.size_bytes == 10
 
 
-@pytest.mark.parametrize("etag", ['"another"', ""])
-async def test_precondition_failed_when_the_store_ignores_the_condition(etag: str) -> None:
-    headers = {"ETag": etag} if etag else {}
-    async with open_tiny(build_store(Reply(200, TEN, headers)), learned={}) as connector:
+async def test_precondition_failed_when_the_store_ignores_the_condition() -> None:
+    async with open_tiny(build_store(Reply(200, TEN, {"ETag": '"another"'})), learned={}) as connector:
         with refused(ErrorKind.PRECONDITION_FAILED):
             await read(connector, if_match=Stored(TEN).etag)
+
+
+@pytest.mark.parametrize("if_match", [None, "etag"])
+async def test_unexpected_when_what_answers_has_no_etags_and_so_is_no_store(if_match: str | None) -> None:
+    async with open_tiny(build_store(Reply(200, TEN)), learned={}) as connector:
+        with refused(ErrorKind.UNEXPECTED):
+            await read(connector, if_match=if_match)
 
 
 @pytest.mark.parametrize("etag", ['quo"ted', "line\nbreak", "ü"])

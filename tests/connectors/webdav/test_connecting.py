@@ -120,7 +120,7 @@ async def test_words_name_tls_when_the_server_speaks_none(runtime: Runtime) -> N
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (Reply(200, b"<html>"), ErrorKind.UNSUPPORTED, "does not speak WebDAV"),
+        (Reply(200, b"<html>"), ErrorKind.UNEXPECTED, "does not speak WebDAV"),
         (Reply(207, b"<html>"), ErrorKind.UNEXPECTED, "not what WebDAV prescribes"),
         (Reply(405), ErrorKind.UNSUPPORTED, "does not do this"),
         (Reply(501), ErrorKind.UNSUPPORTED, "501"),
