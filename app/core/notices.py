@@ -26,7 +26,13 @@ async def listen(db: Database, *, on_change: Callable[[str], None], on_gap: Call
     while True:
         try:
             await _listen_once(db.driver_url, on_change, on_gap)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # cut in the middle of a call
+            TimeoutError,
+        ) as error:
             log.warning("listening for changes was interrupted", error=type(error).__name__)
         on_gap()
         await asyncio.sleep(RECONNECT_SECONDS)

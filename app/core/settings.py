@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         1.0,
         ge=0,
         description="Wrong keys and tokens a second that one address (a /64 network of IPv6) may send on average; 429 "
-        "for every key or token not seen lately above it, 0 for no limit.",
+        "for every key or token that was never good above it, 0 for no limit.",
     )
     failed_logins_burst: int = Field(100, ge=1, description="Wrong keys and tokens that an address may send at once.")
     request_log_hours_max: float = Field(

@@ -19,7 +19,8 @@ from app.storage.schemas import FileReply, FolderReply, TaskPage, TaskReply
 from app.storage.tasking import STATES, answer_result, build_task_reply
 from app.tasks import service
 
-ANY_ERROR = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_TOKEN)
+NEVER_OF_A_TASK = {ErrorCode.INVALID_TOKEN, ErrorCode.IDEMPOTENCY_MISMATCH}
+ANY_ERROR = tuple(code for code in ErrorCode if code not in NEVER_OF_A_TASK)
 """A failed task answers with the error that its request would have been answered with."""
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/tasks", tags=["tasks"])

@@ -46,8 +46,10 @@ class Endpoint:
         """Where signatures may go; empty for AWS, whose hosts the manifest lists."""
         if self.url is None:
             return ()
-        netloc = httpx.URL(self.url).netloc.decode("ascii")  # without the scheme's own port, as it is compared
-        return (netloc, f"*.{netloc}") if self.is_virtual else (netloc,)
+        url = httpx.URL(self.url)
+        host = url.raw_host.decode("ascii")
+        name = host if url.port is None else f"{host}:{url.port}"  # as hosts are compared
+        return (name, f"*.{name}") if self.is_virtual else (name,)
 
 
 @dataclass(frozen=True, slots=True)

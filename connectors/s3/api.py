@@ -32,6 +32,7 @@ from connectors.s3.payloads import (
     Head,
     Listing,
     NotDeleted,
+    Put,
     Versions,
 )
 
@@ -144,11 +145,11 @@ class Api:
 
     async def put_object(
         self, place: Place, body: bytes | ByteSource, headers: Mapping[str, str], *, if_absent: bool = False
-    ) -> str | None:
-        """The etag of what is stored."""
+    ) -> Put:
         headers = {**headers, **(IF_ABSENT if if_absent else {})}
         reply = await self._ask("put_object", Repeat.IDEMPOTENT, "PUT", place, headers=headers, body=body)
-        return documents.unquote_etag(reply.headers.get("etag"))
+        etag = documents.unquote_etag(reply.headers.get("etag"))
+        return Put(etag=etag, version_id=reply.headers.get("x-amz-version-id"))
 
     async def copy_object(
         self,

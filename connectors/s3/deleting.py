@@ -24,9 +24,10 @@ Version = tuple[str, str | None]
 async def delete_file(storage: Storage, raw_id: str, *, is_permanent: bool) -> None:
     """Deletes a file; for good with all its versions."""
     place, _ = await storage.get_file(raw_id)
+    is_gone = False
     if is_permanent and storage.dialect.versions:
-        await delete_versions(storage, place, is_exact=True)
-    else:
+        is_gone = await delete_versions(storage, place, is_exact=True) > 0
+    if not is_gone:  # there are keys that lists of versions do not tell right
         await delete_keys(storage, place.bucket, [(place.key, None)])
 
 
@@ -52,12 +53,11 @@ async def delete_folder(storage: Storage, place: Place, *, is_permanent: bool) -
     count = 0
     if is_permanent and storage.dialect.versions:
         count = await delete_versions(storage, place, is_exact=False)
-    else:
-        async with aclosing(walk_entries(storage, place)) as pages, Crew(CALLS_PARALLEL_MAX) as crew:
-            async for page in pages:
-                count += len(page)
-                await crew.wait_for_slot()
-                crew.start(delete_keys(storage, place.bucket, [(entry.key, None) for entry in page]))
+    async with aclosing(walk_entries(storage, place)) as pages, Crew(CALLS_PARALLEL_MAX) as crew:
+        async for page in pages:
+            count += len(page)
+            await crew.wait_for_slot()
+            crew.start(delete_keys(storage, place.bucket, [(entry.key, None) for entry in page]))
     if not count:
         await storage.check_folder(place)
     if storage.dialect.has_directories:

@@ -80,6 +80,13 @@ class Versions(Struct, frozen=True, gc=False, kw_only=True):
     next_version_id: str | None = None
 
 
+class Put(Struct, frozen=True, gc=False, kw_only=True):
+    """What is told of an object that was put."""
+
+    etag: str | None = None
+    version_id: str | None = None
+
+
 class Copied(Struct, frozen=True, gc=False, kw_only=True):
     """What a copy at the store answers; no etag means that the store did not do it."""
 

@@ -170,12 +170,14 @@ class _Prober:
 
     async def _can_name(self, characters: str) -> bool:
         place = self._folder.folder("names").file(f"a{characters}b")
+        is_there = False
         with suppress(ConnectorError):
-            await self._api.put_object(place, BYTES, {})
+            put = await self._api.put_object(place, BYTES, {})
             api = Api(self._api.client, is_plus_space=bool(self._facts.get("is_plus_space", True)))
             listing = await api.list_objects(self._folder.folder("names"), limit=100)
-            return place.key in {entry.key for entry in listing.entries}
-        return False
+            is_there = place.key in {entry.key for entry in listing.entries}
+            await self._api.delete_object(place, version_id=put.version_id)  # lists of versions may not tell the key
+        return is_there
 
     async def _try_long_name(self) -> None:
         self._facts["name_bytes_max"] = NAME_BYTES_LEAST

@@ -65,10 +65,11 @@ async def finish(storage: Storage, session: UploadSession, parts: list[Part]) ->
     receipts = [Receipt(part.number, part.receipt or "") for part in parts]
     target, taken = await _look_again(storage, session)
     size_bytes = sum(part.size_bytes for part in parts)
+    if target.replaced is not None and _is_made_of(target.replaced, receipts, size_bytes):  # it was finished before
+        await abort(storage, session)
+        return storage.mapper.build_file(place, target.replaced.entry)
     if taken is not None:
-        if target.replaced is None or not _is_made_of(target.replaced, receipts, size_bytes):
-            raise already_exists(taken)
-        return await describe(storage, target, size_bytes=size_bytes, etag=None)  # it was finished before
+        raise already_exists(taken)
     if not parts:
         file = await put_file(storage, target, CheckedSource(BytesSource(b"")))
         await abort(storage, session)

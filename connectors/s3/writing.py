@@ -12,7 +12,7 @@ from connectors.core.resources import File, Folder, OnConflict, Ref
 from connectors.s3.errors import CONFLICT_CODES, read_code
 from connectors.s3.keys import FOLDER_FILE, Place, build_ref, check_name, number_name, split_name
 from connectors.s3.manifest import KEY_BYTES_MAX
-from connectors.s3.payloads import Entry, Head
+from connectors.s3.payloads import Entry, Head, Put
 from connectors.s3.sources import CheckedSource, hash_source
 from connectors.s3.storage import Storage, together
 
@@ -101,14 +101,14 @@ async def put_file(storage: Storage, target: Target, source: CheckedSource) -> F
     """Stores the bytes in one call; already_exists when somebody was faster."""
     if_absent = target.must_be_absent and storage.dialect.put_if_absent
     try:
-        etag = await storage.api.put_object(target.place, source, build_headers(target.name), if_absent=if_absent)
+        put = await storage.api.put_object(target.place, source, build_headers(target.name), if_absent=if_absent)
     except ConnectorError as error:
         if not if_absent:
             raise
         if not await _was_stored(storage, target, source, error):
             raise await explain_conflict(storage, target, error) from error
-        etag = None
-    return await describe(storage, target, size_bytes=source.seen_bytes, etag=etag)
+        put = Put()
+    return await describe(storage, target, size_bytes=source.seen_bytes, etag=put.etag)
 
 
 async def _was_stored(storage: Storage, target: Target, source: CheckedSource, error: ConnectorError) -> bool:

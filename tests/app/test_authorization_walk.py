@@ -266,7 +266,11 @@ def test_the_victim_itself_is_answered_on_the_same_paths(victim: Victim, documen
                 if operation.method == "GET":
                     answer = client.get(operation.build_path(victim.values), params={"path": "/", "q": "victim"})
                     seen.setdefault(str(operation), set()).add(answer.status_code)
-    unanswered = {operation for operation, statuses in seen.items() if not {200, 302} & statuses}
+    unanswered = {
+        operation
+        for operation, statuses in seen.items()
+        if not {200, 302} & statuses and not (operation.endswith("/thumbnail") and 400 in statuses)  # of a text
+    }
     if victim.values["version_id"] == "none":
         unanswered = {operation for operation in unanswered if "{version_id}" not in operation}
         assert unanswered == {operation for operation in unanswered if 501 in seen[operation]}

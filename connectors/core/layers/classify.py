@@ -103,7 +103,7 @@ def classify(
             bytes_max = request.extensions.get(WHOLE_BODY_BYTES_MAX)
             if bytes_max is None:
                 return reply
-            reply = await _read_whole(reply, bytes_max)
+            reply = await _read_whole(reply, bytes_max, request)
             error = classify_reply(reply, reply.content) if classify_reply and reply.is_success else None
             if error is None:
                 return reply
@@ -160,7 +160,7 @@ async def _read_with(read_reply: ReadReply, reply: httpx.Response) -> httpx.Resp
     return reply
 
 
-async def _read_whole(reply: httpx.Response, bytes_max: int) -> httpx.Response:
+async def _read_whole(reply: httpx.Response, bytes_max: int, request: httpx.Request) -> httpx.Response:
     """The same reply with its body in memory, as it came; unexpected if it is larger than expected."""
     if reply.is_stream_consumed:
         return reply
@@ -174,7 +174,7 @@ async def _read_whole(reply: httpx.Response, bytes_max: int) -> httpx.Response:
     finally:
         await reply.aclose()
     headers = [(name, value) for name, value in reply.headers.multi_items() if name not in CODING_HEADERS]
-    return httpx.Response(reply.status_code, headers=headers, content=bytes(body), request=reply.request)
+    return httpx.Response(reply.status_code, headers=headers, content=bytes(body), request=request)
 
 
 def _classify_status(reply: httpx.Response) -> ConnectorError:

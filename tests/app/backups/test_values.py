@@ -20,7 +20,7 @@ KINDS = ("sqlite", "postgresql")
 TEXT = "1.a1b2c3d4.Ä\u2028\N{SNOWMAN}'\"\\\n\t日本"
 JSON_VALUES: tuple[Any, ...] = ({"ä": [1, 0.1, 2**60, True, None, {"": "\u2028'\"\\"}]}, {}, [], "text", 0)
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)
-VALUES = {BigInteger: 2**53 - 1, Boolean: True, UtcDateTime: MOMENT, LargeBinary: bytes(range(256)), Uuid: UUID(int=7)}
+VALUES = {BigInteger: 2**53 - 1, Boolean: True, UtcDateTime: MOMENT, LargeBinary: bytes(range(256))}
 
 
 def fill(column: Column[Any], number: int, *, keys: dict[str, Any]) -> object:
@@ -34,6 +34,8 @@ def fill(column: Column[Any], number: int, *, keys: dict[str, Any]) -> object:
             return kind.enums[number % len(kind.enums)]
         case String() as kind:
             return f"{number}{TEXT}"[: kind.length]
+        case Uuid():
+            return UUID(int=number + 1)
         case kind if not column.primary_key and type(kind) in VALUES:
             return VALUES[type(kind)]
     return number + 1

@@ -17,7 +17,7 @@ from connectors.core.layers.authorize import ONE_WAY_BODY_TOKEN_SECONDS_MIN, aut
 from connectors.core.tokens import SingleFlightTokens, Token
 from tests.connectors.core.fakes import CREATE, UPLOAD_ONCE, FakeSend, http_request, unavailable
 
-HOSTS = ("api.example.com", "*.files.example.com", "127.0.0.1:9000")
+HOSTS = ("api.example.com", "*.files.example.com", "127.0.0.1:9000", "*.store.example.com:9000")
 
 
 class CountingRefresh:
@@ -75,6 +75,10 @@ async def test_each_attempt_is_signed_afresh_when_a_service_has_its_own_signatur
         ("https://a.b.files.example.com/", True),
         ("http://127.0.0.1:9000/", True),
         ("http://127.0.0.1:9001/", False),
+        ("http://bucket.store.example.com:9000/", True),
+        ("http://bucket.store.example.com:9001/", False),
+        ("http://bucket.store.example.com/", False),
+        ("http://store.example.com:9000/", False),
         ("https://files.example.com/", False),
         ("https://evilfiles.example.com/", False),
         ("https://api.example.com.evil.test/", False),

@@ -14,7 +14,8 @@ import pytest
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers import classify as layer
-from connectors.core.layers.classify import EXPECTED_STATUSES, classify
+from connectors.core.layers.classify import EXPECTED_STATUSES, WHOLE_BODY_BYTES_MAX, classify
+from connectors.core.layers.retry import RetryBudget, RetryPolicy, retry
 from tests.connectors.core.fakes import FakeSend, http_request
 
 CLOCK = ManualClock()
@@ -195,3 +196,52 @@ async def test_status_alone_decides_when_the_error_body_breaks_off(fail: Fail) -
             raise ConnectorError(ErrorKind.UNAVAILABLE)
 
     assert (await fail(httpx.Response(404, stream=Broken()))).kind is ErrorKind.NOT_FOUND
+
+
+def whole(bytes_max: int) -> httpx.Request:
+    request = http_request()
+    request.extensions[WHOLE_BODY_BYTES_MAX] = bytes_max
+    return request
+
+
+async def test_document_is_read_whole_and_closed_when_it_is_asked_for() -> None:
+    async def give() -> AsyncIterator[bytes]:
+        yield b"a docu"
+        yield b"ment"
+
+    reply = httpx.Response(200, headers={"ETag": "e", "Content-Encoding": "gzip"}, content=give())
+    sent = await classify(FakeSend(reply), clock=CLOCK)(whole(10))
+    assert (sent.content, sent.headers["etag"]) == (b"a document", "e")
+    assert reply.is_closed
+
+
+async def test_unexpected_when_a_document_is_larger_than_it_can_be() -> None:
+    body = Body()
+    with pytest.raises(ConnectorError) as caught:
+        await classify(FakeSend(httpx.Response(200, stream=body)), clock=CLOCK)(whole(5000))
+    assert (caught.value.kind, caught.value.maybe_applied) == (ErrorKind.UNEXPECTED, True)
+    assert (body.read_count, body.is_closed) == (6, True)
+
+
+async def test_document_is_asked_for_again_when_it_breaks_off() -> None:
+    async def break_off() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectorError(ErrorKind.UNAVAILABLE, "cut", maybe_applied=True)
+
+    replies = FakeSend(httpx.Response(200, content=break_off()), httpx.Response(200, content=b"whole"))
+    send = classify(replies, clock=CLOCK)
+    repeated = retry(send, policy=RetryPolicy(), budget=RetryBudget(CLOCK), clock=CLOCK, random=lambda: 0.0)
+    assert (await repeated(whole(100))).content == b"whole"
+
+
+async def test_failure_is_seen_when_a_good_status_tells_of_it_in_a_document() -> None:
+    def read(_reply: httpx.Response, body: bytes) -> ConnectorError | None:
+        return ConnectorError(ErrorKind.UNAVAILABLE, "told inside") if body == b"failed" else None
+
+    with pytest.raises(ConnectorError, match="told inside") as caught:
+        await classify(FakeSend(httpx.Response(200, content=b"failed")), clock=CLOCK, classify_reply=read)(whole(100))
+    assert caught.value.status == 200
+    reply = httpx.Response(200, content=b"fine")
+    assert (await classify(FakeSend(reply), clock=CLOCK, classify_reply=read)(whole(100))).content == b"fine"
+    streamed = httpx.Response(200, content=b"failed")
+    assert await classify(FakeSend(streamed), clock=CLOCK, classify_reply=read)(http_request()) is streamed

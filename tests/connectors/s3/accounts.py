@@ -45,10 +45,11 @@ async def open_account(
     learned: Mapping[str, Any] | None = None,
     endpoint: str | None = None,
     build_runtime: BuildRuntime = Runtime,
+    resolver: Resolver = resolve_here,
     include_raw: bool = False,
 ) -> AsyncIterator[Connector]:
     """An account of s3_compatible; of s3, when the operator's endpoint is given. Probed unless `learned` is."""
-    runtime = build_runtime(guarded_transport=build_guarded_transport())
+    runtime = build_runtime(guarded_transport=build_guarded_transport(resolver))
     service = COMPATIBLE_MANIFEST.service if endpoint is None else MANIFEST.service
     options = Options(settings={} if endpoint is None else {MANIFEST.service: {"endpoint": endpoint}})
     registry = Registry([build_service(options), build_compatible_service(options)])

@@ -53,7 +53,7 @@ class Store:
         tagging = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
         self.client.put_object_tagging(Bucket=self.bucket, Key=self.prefix + key, Tagging=tagging)
 
-    def keys(self) -> list[str]:
+    def list_keys(self) -> list[str]:
         """All keys, markers too."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
         return [entry["Key"][len(self.prefix) :] for page in pages for entry in page.get("Contents", ())]

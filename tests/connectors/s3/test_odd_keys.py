@@ -36,10 +36,10 @@ async def test_object_lives_a_whole_life_when_its_key_is_odd(store: Store, name:
     back = await store.connector.update(renamed.ref, name=name)
     copy = await store.connector.copy(back.ref, parent=RawId("/in/"))
     assert await store.download(back) == await store.download(copy) == b"bytes"
-    assert sorted(store.keys()) == sorted([f"in/{name}", f"in/{copy.name}"])
+    assert sorted(store.list_keys()) == sorted([f"in/{name}", f"in/{copy.name}"])
     await store.connector.delete(back.ref)
     await store.connector.delete(Ref("folder", RawId("/in/")), is_recursive=True)
-    assert store.keys() == []
+    assert store.list_keys() == []
 
 
 async def test_file_and_folder_of_one_name_are_both_there_when_keys_say_so(store: Store) -> None:
@@ -58,10 +58,10 @@ async def test_only_the_one_meant_goes_when_file_and_folder_have_one_name(store:
     store.put("a", b"file")
     store.put("a/b", b"inside")
     await store.connector.update(Ref("file", RawId("/a")), name="c")
-    assert sorted(store.keys()) == ["a/b", "c"]
+    assert sorted(store.list_keys()) == ["a/b", "c"]
     store.put("a", b"file")
     await store.connector.delete(Ref("folder", RawId("/a/")), is_recursive=True)
-    assert sorted(store.keys()) == ["a", "c"]
+    assert sorted(store.list_keys()) == ["a", "c"]
     assert [each.raw_id for each in await store.list_folder()] == ["/a", "/c"]
 
 
@@ -104,10 +104,10 @@ async def test_nothing_is_lost_when_a_folder_with_empty_segments_is_moved_and_de
     for key in ("a//b", "a///c", "a//", "beside"):
         moto.put(key, b"" if key.endswith("/") else key.encode())
     moved = await moto.connector.update(Ref("folder", RawId("/a/")), name="z")
-    assert sorted(moto.keys()) == ["beside", "z/", "z//", "z///c", "z//b"]
+    assert sorted(moto.list_keys()) == ["beside", "z/", "z//", "z///c", "z//b"]
     assert moto.read("z///c") == b"a///c"
     await moto.connector.delete(moved.ref, is_recursive=True)
-    assert moto.keys() == ["beside"]
+    assert moto.list_keys() == ["beside"]
 
 
 async def test_file_is_there_under_its_folder_when_its_key_ends_in_a_slash(moto: Store) -> None:
@@ -122,18 +122,18 @@ async def test_file_is_there_under_its_folder_when_its_key_ends_in_a_slash(moto:
     assert isinstance(await moto.connector.get(Ref("folder", RawId("/d/"))), Folder)
     renamed = await moto.connector.update(file.ref, name="named")
     assert await moto.download(renamed) == b"bytes of a marker"
-    assert sorted(moto.keys()) == ["d/a", "d/named"]
+    assert sorted(moto.list_keys()) == ["d/a", "d/named"]
 
 
 async def test_folder_is_not_empty_when_its_own_key_has_bytes(moto: Store) -> None:
     moto.put("d/", b"bytes of a marker")
     with refused(ErrorKind.FOLDER_NOT_EMPTY):
         await moto.connector.delete(Ref("folder", RawId("/d/")))
-    assert moto.keys() == ["d/"]
+    assert moto.list_keys() == ["d/"]
 
 
 async def test_folder_moves_with_all_bytes_when_its_own_key_has_some(moto: Store) -> None:
     moto.put("d/e/", b"bytes of a marker")
     await moto.connector.update(Ref("folder", RawId("/d/")), name="f")
     assert moto.read("f/e/") == b"bytes of a marker"
-    assert sorted(moto.keys()) == ["f/", "f/e/"]
+    assert sorted(moto.list_keys()) == ["f/", "f/e/"]

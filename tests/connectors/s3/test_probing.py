@@ -168,7 +168,7 @@ async def test_store_is_left_clean_when_a_call_fails_in_the_middle() -> None:
 async def test_nothing_stays_behind_when_a_real_store_is_probed(store: Store) -> None:
     store.put("mine", b"untouched")
     await store.connector.probe()
-    assert store.keys() == ["mine"]
+    assert store.list_keys() == ["mine"]
     assert store.uploads() == []
     assert [each.name for each in await store.list_folder()] == ["mine"]
 
