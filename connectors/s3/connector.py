@@ -183,6 +183,9 @@ class S3Connector(Connector):
     async def abort_upload(self, session: UploadSession) -> None:
         await uploads.abort(self._storage, session)
 
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        return await uploads.list_started(self._storage, await self._storage.get_folder(parent), name)
+
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await walking.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)
 

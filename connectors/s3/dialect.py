@@ -72,6 +72,7 @@ def build_capabilities(declared: Capabilities, dialect: Dialect) -> Capabilities
     return msgspec.structs.replace(
         declared,
         start_upload=dialect.replaces_parts,
+        list_uploads=dialect.replaces_parts,
         replace_atomic=dialect.reads_if_match,
         upload_exclusive=is_exclusive,
         create_download_url=dialect.signs_urls,
