@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 from lxml import etree
@@ -44,6 +45,15 @@ UNKNOWN = "\ufffd".encode()
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
+
+FIELDS = ("Key", "Size", "ETag", "LastModified", "StorageClass")
+COLUMNS = {
+    "": [etree.XPath(f"Contents/{name}/text()", smart_strings=False) for name in FIELDS],
+    NAMESPACE: [
+        etree.XPath(f"s:Contents/s:{name}/text()", namespaces={"s": NAMESPACE}, smart_strings=False) for name in FIELDS
+    ],
+}
+"""What is read of a listing's objects, by namespace."""
 
 
 def parse(body: bytes) -> Element:
@@ -293,19 +303,19 @@ def _unquote_plus(text: str) -> str:
 
 
 def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
-    """The objects of a listing. Spelled out, since there may be a thousand of them."""
-    space = root.tag[: root.tag.rfind("}") + 1]
-    key, size, etag, modified_at, storage_class = (
-        f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified", "StorageClass")
-    )
-    for element in root.iterchildren(f"{space}Contents"):
-        row = {child.tag: child.text for child in element}
+    """The objects of a listing, of which there may be a thousand: column by column where nothing is left out."""
+    columns = [cast("list[str]", column(root)) for column in COLUMNS.get(_space(root), ())]
+    if len({len(column) for column in columns}) != 1:
+        for element in root.iterchildren("{*}Contents"):
+            yield _read_entry(_fields(element), decode)
+        return
+    for key, size, etag, modified_at, storage_class in zip(*columns, strict=True):
         yield Entry(
-            key=decode(row.get(key) or ""),
-            size_bytes=_read_size(row.get(size)),
-            etag=unquote_etag(row.get(etag)),
-            modified_at=read_time(row.get(modified_at) or ""),
-            storage_class=row.get(storage_class),
+            key=decode(key),
+            size_bytes=_read_size(size),
+            etag=unquote_etag(etag),
+            modified_at=read_time(modified_at),
+            storage_class=storage_class,
         )
 
 
@@ -367,7 +377,11 @@ def _fields(element: Element) -> dict[str, str]:
 
 
 def _text(root: Element, name: str) -> str:
-    return root.findtext(f"{root.tag[: root.tag.rfind('}') + 1]}{name}") or ""
+    return root.findtext(f"{{*}}{name}") or ""
+
+
+def _space(root: Element) -> str:
+    return root.tag[1 : root.tag.rfind("}")] if root.tag.startswith("{") else ""
 
 
 def _name(element: Element) -> str:

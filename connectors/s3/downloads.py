@@ -70,12 +70,20 @@ async def _open(
 
 
 async def _read_same(storage: Storage, place: Place, download: Download) -> AsyncIterator[bytes]:
-    """The bytes, and unavailable when the file is another at their end than at their beginning."""
+    """The bytes, and unavailable when the file is another at their end than at their beginning.
+
+    The last of them wait for the answer: whoever has as many as were announced takes them for good.
+    """
+    last = b""
     async for chunk in download.chunks:
-        yield chunk
+        if last:
+            yield last
+        last = chunk
     head = await storage.find_head(place)
     if head is None or head.entry.etag != download.etag:
         raise ConnectorError(ErrorKind.UNAVAILABLE, "the file was replaced while it was read; read it again")
+    if last:
+        yield last
 
 
 def _read_reply(place: Place, reply: httpx.Response, byte_range: ByteRange | None, if_match: str | None) -> Download:
