@@ -31,11 +31,10 @@ from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.demo import allow_this_machine, describe_demo, prepare_demo
-from app.links import service as links
 from app.main import build_app
 from app.operator_cli import operator_cli
+from app.resealing import reseal_all
 from app.server import StartError, build_server, only_server, open_socket
-from app.uploads import service as uploads
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
@@ -325,10 +324,7 @@ def rotate_keys(
 
     async def operation(state: State) -> int:
         rotated = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": state.keys.rotated()})
-        resealed_count = await applications.reseal_keys(rotated)
-        resealed_count += await accounts.reseal_credentials(rotated)
-        resealed_count += await uploads.reseal_states(rotated)
-        resealed_count += await links.reseal_tokens(rotated)
+        resealed_count = await reseal_all(rotated)
         keys = rotated.keys.pruned() if forget_old else rotated.keys
         if state.settings.keys is not None:
             print("The keys are given by KLOUDLESS_KEYS; set it to this before the next start:", file=sys.stderr)

@@ -13,6 +13,8 @@ import structlog
 from app.accounts import service as accounts
 from app.core.locks import try_to_hold
 from app.core.state import State
+from app.idempotency import service as idempotency
+from app.requests import service as requests
 from app.uploads import service as uploads
 
 MINUTE_SECONDS = 60.0
@@ -35,6 +37,8 @@ JOBS = (
     Job(name="abort expired uploads", every_seconds=HOUR_SECONDS, run=uploads.abort_expired),
     Job(name="forget ended uploads", every_seconds=HOUR_SECONDS, run=uploads.delete_ended),
     Job(name="delete accounts of deleted applications", every_seconds=HOUR_SECONDS, run=accounts.delete_orphans),
+    Job(name="forget old Idempotency-Keys", every_seconds=HOUR_SECONDS, run=idempotency.delete_expired),
+    Job(name="forget old requests", every_seconds=HOUR_SECONDS, run=requests.delete_old),
 )
 
 

@@ -25,6 +25,7 @@ from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.housekeeping import keep_house
+from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
 from connectors.core.errors import ConnectorError
@@ -59,6 +60,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         lifespan=_build_lifespan(state),
     )
     app.state.kloudless = state
+    app.state.request_log = RequestLog(state)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -77,8 +79,12 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
 
 def _build_lifespan(state: State) -> Any:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(keep_house(state)), asyncio.create_task(listen(state.db, state.cache))]
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(keep_house(state)),
+            asyncio.create_task(listen(state.db, state.cache)),
+            asyncio.create_task(app.state.request_log.keep()),
+        ]
         # What lives for ever need not be looked at by each collection: that is where listings lost their time.
         gc.collect()
         gc.freeze()
@@ -99,6 +105,7 @@ def _answer(request: Request, error: ApiError) -> Response:
     if build_page is not None:
         page: Response = build_page(error)
         return page
+    get_request_state(request).error_code = error.code.code
     body, headers = encode_error(error, get_request_state(request).id)
     return Response(body, status_code=error.code.status, headers=headers)
 

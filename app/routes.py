@@ -5,13 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.accounts import endpoints as accounts
+from app.applications import belonging_endpoints as belongings
+from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
+from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
 from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
+from app.requests import endpoints as requests
 from app.search import endpoints as search
 from app.storage import archive_endpoints as archives
 from app.storage import endpoints as storage
@@ -24,6 +28,7 @@ from app.versions import endpoints as versions
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     connect.router,
+    catalog.router,
     storage.router,
     storage.direct,
     files.router,
@@ -41,9 +46,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     properties.router,
     versions.router,
     versions.direct,
+    requests.router,
     applications.router,
+    belongings.router,
+    developers.router,
     system.router,
 )
 
-ALIASES = {"/v1/applications": "/v1/meta/applications"}
+ALIASES = {"/v1/applications": "/v1/meta/applications", "/v1/developers": "/v1/meta/developers"}
 """Older spellings of a path's beginning (contract 6.2)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,8 +14,11 @@ from starlette.requests import Request
 from app.accounts.repository import AccountRepository
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
-from app.core.http.credentials import read_credentials
+from app.core.http.credentials import read_credentials, read_many_credentials
+from app.core.http.limits import admit_account, admit_application, check_failures, count_failure, hold_account
+from app.core.http.paths import read_number_segment
 from app.core.http.reading import read_header_flag, read_json_header
+from app.core.http.replies import get_request_state
 from app.core.keys import KeysError
 from app.core.state import State, get_state
 from app.core.tokens import hash_token
@@ -23,7 +28,8 @@ from connectors.core.errors import ConnectorError
 from connectors.core.manifest import Capabilities
 from connectors.core.service import AccountContext, Service
 
-ACCOUNT_DIGITS_MAX = 16
+ACCOUNTS_MAX = 10  # at once
+CALLER = "caller"  # in the request's state, once it is known
 PICKER_SOURCES = ("file-picker/", "file-explorer/")
 HEADERS_NOT_FORWARDED = frozenset(
     {"authorization", "host", "cookie", "connection", "content-length", "transfer-encoding"}
@@ -74,27 +80,54 @@ def build_row(account: Account) -> AccountRow:
 
 async def authenticate(request: Request) -> Caller:
     """Who sent this; ApiError 401 for a missing or wrong key or token, 403 where the picker needs it (contract D1)."""
+    caller: Caller | None = request.scope["state"].get(CALLER)
+    if caller is None:
+        caller = request.scope["state"][CALLER] = await _authenticate(request)
+        admit(request, caller)
+    return caller
+
+
+def admit(request: Request, caller: Caller) -> None:
+    """Counts a request of somebody who is known now. ApiError 429 beyond a limit."""
+    state = get_request_state(request)
+    state.application_id, state.account_id = caller.application_id, caller.account_id
+    admit_application(request, caller.application_id)
+    if caller.account_id is not None:
+        admit_account(request, caller.account_id)
+
+
+async def _authenticate(request: Request) -> Caller:
     state = get_state(request)
     credentials = read_credentials(request)
+    check = partial(check_failures, request)
     if credentials.scheme == "apikey":
-        application_id = await find_application_id_by_key(state, credentials.secret)
+        application_id = await find_application_id_by_key(state, credentials.secret, before_look_up=check)
         if application_id is None:
+            count_failure(request)
             raise ApiError(ErrorCode.UNAUTHORIZED, "The API key is wrong or revoked.")
         return Caller(application_id)
-    caller = await find_token_caller(state, credentials.secret) if credentials.scheme == "bearer" else None
-    if caller is not None:
-        return caller
+    if credentials.scheme == "bearer":
+        caller = await find_token_caller(state, credentials.secret, before_look_up=check)
+        if caller is not None:
+            return caller
+        count_failure(request)
     source = request.headers.get("x-kloudless-source", "")
     if source.startswith(PICKER_SOURCES) and "active" in request.query_params:
         raise ApiError(ErrorCode.FORBIDDEN, "The token is wrong or revoked.")
     raise ApiError(ErrorCode.UNAUTHORIZED, "The token is wrong or revoked.")
 
 
-async def find_token_caller(state: State, token: str) -> Caller | None:
-    """Whose bearer token this is; None for a wrong one, or one of a dead account or application."""
+async def find_token_caller(
+    state: State, token: str, *, before_look_up: Callable[[], None] = lambda: None
+) -> Caller | None:
+    """Whose bearer token this is; None for a wrong one, or one of a dead account or application.
+
+    `before_look_up` is called when the token is not remembered, and may raise instead.
+    """
     token_hash = hash_token(token)
 
     async def load() -> Caller | None:
+        before_look_up()
         async with state.db.reading() as session:
             found = await AccountRepository(session).find_token(token_hash)
         if found is None:
@@ -120,7 +153,10 @@ async def load_row(state: State, account_id: int) -> AccountRow | None:
 
 
 async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountRow]:
-    """The caller and the account it names in the path: digits, or `me` for the token's own. ApiError 401, 403, 404."""
+    """The caller and the account it names in the path: digits, or `me` for the token's own.
+
+    ApiError 401, 403, 404; 429 beyond a limit.
+    """
     caller = await authenticate(request)
     if account_id == "me":
         if caller.account_id is None:
@@ -128,16 +164,72 @@ async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountR
         number = caller.account_id
     elif "," in account_id:
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "Several accounts at once are not supported here; name one.")
-    elif account_id.isascii() and account_id.isdigit() and len(account_id) <= ACCOUNT_DIGITS_MAX:
-        number = int(account_id)
     else:
-        raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+        number = read_number_segment(account_id)
     if caller.account_id is not None and caller.account_id != number:
         raise ApiError(ErrorCode.FORBIDDEN, "The token belongs to another account.")
     row = await load_row(get_state(request), number)
     if row is None or row.application_id != caller.application_id:
         raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    state = get_request_state(request)
+    state.account_id, state.service = row.id, row.service
+    if caller.account_id is None:
+        admit_account(request, row.id)
+    hold_account(request, row.id)
     return caller, row
+
+
+async def authorize_many(request: Request, account_ids: str) -> list[tuple[Caller, AccountRow]]:
+    """The accounts that a path names by their numbers, separated by commas, and for each who may open it, in order.
+
+    That is the application by its API key, or a bearer token for every account, in any order. A single account is as
+    for `authorize`. ApiError 400, 401, 403, 404; 429 beyond a limit.
+    """
+    names = [name.strip() for name in account_ids.split(",")]
+    if len(names) == 1:
+        return [await authorize(request, account_ids)]
+    if len(names) > ACCOUNTS_MAX or len(set(names)) < len(names) or "me" in names:
+        raise ApiError(
+            ErrorCode.INVALID_PARAMETERS,
+            f"Name up to {ACCOUNTS_MAX} different accounts by their numbers; with 'me' there is only one.",
+        )
+    numbers = [read_number_segment(name) for name in names]
+    callers = await _authenticate_many(request, numbers)
+    authorized = []
+    for number, caller in zip(numbers, callers, strict=True):
+        row = await load_row(get_state(request), number)
+        if row is None or row.application_id != caller.application_id:
+            raise ApiError(ErrorCode.NOT_FOUND, f"There is no account {number}.")
+        admit_account(request, number)
+        hold_account(request, number)
+        authorized.append((caller, row))
+    return authorized
+
+
+async def _authenticate_many(request: Request, numbers: list[int]) -> list[Caller]:
+    """Who may open each of the accounts."""
+    credentials = read_many_credentials(request)
+    if len(credentials) == 1 and credentials[0].scheme == "apikey":
+        return [await authenticate(request)] * len(numbers)
+    by_account: dict[int | None, Caller] = {}
+    for scheme, token in credentials:
+        caller = None
+        if scheme == "bearer":
+            caller = await find_token_caller(get_state(request), token, before_look_up=partial(check_failures, request))
+        if caller is None:
+            count_failure(request)
+            raise ApiError(ErrorCode.UNAUTHORIZED, "One of the tokens is wrong or revoked.")
+        by_account[caller.account_id] = caller
+    application_ids = {caller.application_id for caller in by_account.values()}
+    if set(by_account) != set(numbers) or len(application_ids) != 1:
+        raise ApiError(
+            ErrorCode.FORBIDDEN,
+            "Send a bearer token for each of the accounts and for no other, all of one application; or its API key.",
+        )
+    (application_id,) = application_ids
+    get_request_state(request).application_id = application_id
+    admit_application(request, application_id)
+    return [by_account[number] for number in numbers]
 
 
 def find_service(state: State, name: str) -> Service:

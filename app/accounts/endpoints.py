@@ -19,6 +19,7 @@ from app.accounts.callers import (
     open_connector,
     open_credentials,
 )
+from app.accounts.creating import CreatingRoute
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import (
     AccountImport,
@@ -52,7 +53,7 @@ from connectors.core.resources import RawId, Ref
 AUTH_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.AUTHENTICATION_REQUIRED, ErrorCode.FORBIDDEN)
 ACCOUNT_ERRORS = (*AUTH_ERRORS, ErrorCode.NOT_FOUND)
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=CreatingRoute)
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticate, scope="function")]
 
@@ -178,7 +179,14 @@ async def list_accounts(
 
 
 @router.post(
-    "", **describe(AccountReply, status=201, also={200: AccountReply}, errors=(*AUTH_ERRORS, ErrorCode.NOT_IMPLEMENTED))
+    "",
+    **describe(
+        AccountReply,
+        status=201,
+        also={200: AccountReply},
+        errors=(*AUTH_ERRORS, ErrorCode.NOT_IMPLEMENTED),
+        takes_key=True,
+    ),
 )
 async def import_account(
     request: Request,
@@ -229,7 +237,7 @@ async def delete_account(request: Request, account: AuthorizedAccount) -> Respon
     return empty_reply()
 
 
-@router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS))
+@router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS, takes_key=True))
 async def create_token(
     request: Request, account: AuthorizedAccount, body: Annotated[TokenCreate | None, Body()] = None
 ) -> Response:
@@ -250,7 +258,7 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
             account=row.id,
             service=row.service,
             capabilities=connector.capabilities,
-            limits=find_service(get_state(request), row.service).manifest.limits,
+            limits=connector.manifest.limits,
             href=f"{get_request_state(request).origin}/v1/accounts/{row.id}/capabilities",
         )
     )

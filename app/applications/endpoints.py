@@ -1,7 +1,8 @@
-"""Applications and API keys for their developer (contract 6.2)."""
+"""Applications and their API keys, for their developer (contract 6.2)."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -18,8 +19,9 @@ from app.applications.schemas import (
     ApplicationUpdate,
 )
 from app.applications.service import DeveloperCaller
-from app.core.errors import ErrorCode
+from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
+from app.core.http.limits import admit_application, check_failures, count_failure
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
 from app.core.http.replies import (
@@ -33,8 +35,8 @@ from app.core.state import get_state
 from app.models import ApiKey, Application
 
 PREFIX = "/v1/meta/applications"
-_SHARED = (ErrorCode.UNAUTHORIZED, ErrorCode.AUTHENTICATION_REQUIRED)
-_ERRORS = (*_SHARED, ErrorCode.NOT_FOUND)
+AUTH_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.AUTHENTICATION_REQUIRED)
+META_ERRORS = (*AUTH_ERRORS, ErrorCode.NOT_FOUND)
 
 router = APIRouter(tags=["applications"], prefix=PREFIX)
 
@@ -45,7 +47,17 @@ PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most object
 
 async def get_developer(request: Request) -> DeveloperCaller:
     """The developer whose Meta token came with the request."""
-    return await service.authenticate_developer(get_state(request), read_credentials(request))
+    credentials = read_credentials(request)
+    try:
+        developer = await service.authenticate_developer(
+            get_state(request), credentials, before_look_up=partial(check_failures, request)
+        )
+    except ApiError as error:
+        if error.code is ErrorCode.UNAUTHORIZED:
+            count_failure(request)
+        raise
+    admit_application(request, f"developer:{developer.developer_id}")
+    return developer
 
 
 Developer = Annotated[DeveloperCaller, Depends(get_developer, scope="function")]
@@ -78,7 +90,7 @@ def _build_key_reply(request: Request, row: ApiKey, key: str) -> ApiKeyReply:
     )
 
 
-@router.get("", **describe(ApplicationPage, errors=_SHARED))
+@router.get("", **describe(ApplicationPage, errors=AUTH_ERRORS))
 async def list_applications(
     request: Request,
     developer: Developer,
@@ -95,7 +107,7 @@ async def list_applications(
     return JsonReply(build_numbered_list(objects, total=total, page=page, page_size=page_size, api="meta"))
 
 
-@router.post("", **describe(ApplicationReply, status=201, errors=_SHARED))
+@router.post("", **describe(ApplicationReply, status=201, errors=AUTH_ERRORS))
 async def create_application(request: Request, developer: Developer, body: ApplicationCreate) -> Response:
     """Creates an application; it has one API key from the start."""
     state = get_state(request)
@@ -104,17 +116,17 @@ async def create_application(request: Request, developer: Developer, body: Appli
     return JsonReply(build_application_reply(request, row), 201)
 
 
-@router.get("/{application_id}", **describe(ApplicationReply, errors=_ERRORS))
+@router.get("/{application_id}", **describe(ApplicationReply, errors=META_ERRORS))
 async def get_application(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """One of your applications."""
     async with get_state(request).db.reading() as session:
-        row = await service.get_application(
-            ApplicationRepository(session), read_segment(application_id), developer.developer_id
+        row = await ApplicationRepository(session).get(
+            read_segment(application_id), developer_id=developer.developer_id
         )
     return JsonReply(build_application_reply(request, row))
 
 
-@router.patch("/{application_id}", **describe(ApplicationReply, errors=_ERRORS))
+@router.patch("/{application_id}", **describe(ApplicationReply, errors=META_ERRORS))
 async def update_application(
     request: Request, developer: Developer, application_id: ApplicationId, body: ApplicationUpdate
 ) -> Response:
@@ -125,14 +137,14 @@ async def update_application(
     return JsonReply(build_application_reply(request, row))
 
 
-@router.delete("/{application_id}", **describe(status=204, errors=_ERRORS))
+@router.delete("/{application_id}", **describe(status=204, errors=META_ERRORS))
 async def delete_application(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """Deletes an application; its keys and tokens stop working at once."""
     await service.delete_application(get_state(request), caller=developer, application_id=read_segment(application_id))
     return empty_reply()
 
 
-@router.get("/{application_id}/apikeys", **describe(ApiKeyPage, errors=_ERRORS))
+@router.get("/{application_id}/apikeys", **describe(ApiKeyPage, errors=META_ERRORS))
 async def list_keys(
     request: Request,
     developer: Developer,
@@ -152,7 +164,7 @@ async def list_keys(
     return JsonReply(build_numbered_list(objects, total=total, page=page, page_size=page_size, api="meta"))
 
 
-@router.post("/{application_id}/apikeys", **describe(ApiKeyReply, status=201, errors=_ERRORS))
+@router.post("/{application_id}/apikeys", **describe(ApiKeyReply, status=201, errors=META_ERRORS))
 async def create_key(request: Request, developer: Developer, application_id: ApplicationId) -> Response:
     """Creates a further API key."""
     row, key = await service.create_key(
@@ -161,7 +173,7 @@ async def create_key(request: Request, developer: Developer, application_id: App
     return JsonReply(_build_key_reply(request, row, key), 201)
 
 
-@router.delete("/{application_id}/apikeys/{key}", **describe(status=204, errors=_ERRORS))
+@router.delete("/{application_id}/apikeys/{key}", **describe(status=204, errors=META_ERRORS))
 async def delete_key(
     request: Request,
     developer: Developer,

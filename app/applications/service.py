@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.applications.belongings import copy_belongings
 from app.applications.repository import ApplicationRepository
 from app.applications.schemas import ApplicationCreate, ApplicationUpdate
 from app.core.clock import now
@@ -16,7 +18,7 @@ from app.core.tokens import generate_token, hash_token
 from app.models import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
 
 KEYS_MAX = 100
-COPIED_FIELDS = ("description", "logo_url", "implicit_grant_enabled", "recent_enabled", "events_grant_enabled")
+COPIED_FIELDS = ("name", "description", "logo_url", "implicit_grant_enabled", "recent_enabled", "events_grant_enabled")
 _FIELD_OF = {"active": "is_active"}
 
 
@@ -27,13 +29,19 @@ class DeveloperCaller:
     developer_id: int
 
 
-async def authenticate_developer(state: State, credentials: Credentials) -> DeveloperCaller:
-    """Who shows this Meta token; ApiError 401 if nobody."""
+async def authenticate_developer(
+    state: State, credentials: Credentials, *, before_look_up: Callable[[], None] = lambda: None
+) -> DeveloperCaller:
+    """Who shows this Meta token; ApiError 401 if nobody.
+
+    `before_look_up` is called when the token is not remembered, and may raise instead.
+    """
     if credentials.scheme == "apikey":
         raise ApiError(ErrorCode.UNAUTHORIZED, "This needs a developer's Meta token: 'Bearer <token>'.")
     token_hash = hash_token(credentials.secret)
 
     async def load() -> int | None:
+        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_developer_id_by_token(token_hash)
 
@@ -43,11 +51,14 @@ async def authenticate_developer(state: State, credentials: Credentials) -> Deve
     return DeveloperCaller(developer_id)
 
 
-async def find_application_id_by_key(state: State, key: str) -> str | None:
-    """Which application owns this API key; None for a wrong or revoked one."""
+async def find_application_id_by_key(
+    state: State, key: str, *, before_look_up: Callable[[], None] = lambda: None
+) -> str | None:
+    """Which application owns this API key; None for a wrong or revoked one. `before_look_up` is as above."""
     key_hash = hash_token(key)
 
     async def load() -> str | None:
+        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_application_id_by_key(key_hash)
 
@@ -77,7 +88,7 @@ async def create_application(
 ) -> tuple[Application, str]:
     """A new application and its first API key; ApiError 404 for a developer that does not exist."""
     repository = ApplicationRepository(session)
-    if not await repository.has_developer(developer_id):
+    if await repository.find_developer(developer_id) is None:
         raise ApiError(ErrorCode.NOT_FOUND, "There is no such developer.")
     moment = now()
     application = Application(
@@ -91,6 +102,7 @@ async def create_application(
         created_at=moment,
         modified_at=moment,
     )
+    source = None
     if create.source is not None:
         source = await repository.find(create.source, developer_id=developer_id)
         if source is None:
@@ -100,6 +112,8 @@ async def create_application(
     _apply(application, create)
     repository.add(application)
     await session.flush()
+    if source is not None:
+        await copy_belongings(state, repository, source_id=source.id, target_id=application.id)
     _, key = _add_key(state, repository, application.id)
     return application, key
 
@@ -126,23 +140,13 @@ async def find_application(state: State, application_id: str) -> Application | N
         return await ApplicationRepository(session).find(application_id)
 
 
-async def get_application(
-    repository: ApplicationRepository, application_id: str, developer_id: int | None
-) -> Application:
-    """One application; ApiError 404 if there is none, or it is somebody else's."""
-    application = await repository.find(application_id, developer_id=developer_id)
-    if application is None:
-        raise ApiError(ErrorCode.NOT_FOUND, "There is no such application.")
-    return application
-
-
 async def update_application(
     state: State, *, caller: DeveloperCaller, application_id: str, update: ApplicationUpdate
 ) -> Application:
     """Changes what was given."""
     async with state.db.writing() as session:
         repository = ApplicationRepository(session)
-        application = await get_application(repository, application_id, caller.developer_id)
+        application = await repository.get(application_id, developer_id=caller.developer_id)
         _apply(application, update)
         application.modified_at = now()
         for key in (await repository.list_keys(application_id))[0]:
@@ -155,7 +159,7 @@ async def delete_application(state: State, *, caller: DeveloperCaller, applicati
     """Deletes an application: its keys stop working at once, its accounts cannot be reached any more."""
     async with state.db.writing() as session:
         repository = ApplicationRepository(session)
-        application = await get_application(repository, application_id, caller.developer_id)
+        application = await repository.get(application_id, developer_id=caller.developer_id)
         for key_hash in await repository.mark_deleted(application, at=now()):
             session.note_change(f"api_key:{key_hash}")
         session.note_change(f"application:{application_id}")
@@ -180,7 +184,7 @@ async def create_key(state: State, *, developer_id: int | None, application_id: 
     """A further API key of an application."""
     async with state.db.writing() as session:
         repository = ApplicationRepository(session)
-        await get_application(repository, application_id, developer_id)
+        await repository.get(application_id, developer_id=developer_id)
         _, total = await repository.list_keys(application_id, limit=1)
         if total >= KEYS_MAX:
             raise ApiError(ErrorCode.REQUEST_FAILED, f"An application has at most {KEYS_MAX} keys; delete one first.")
@@ -193,7 +197,7 @@ async def list_keys(
     """An application's keys, oldest first, and how many there are."""
     async with state.db.reading() as session:
         repository = ApplicationRepository(session)
-        await get_application(repository, application_id, developer_id)
+        await repository.get(application_id, developer_id=developer_id)
         rows, total = await repository.list_keys(application_id, offset=offset, limit=limit)
     return [(row, open_key(state, row)) for row in rows], total
 
@@ -207,7 +211,7 @@ async def delete_key(state: State, *, developer_id: int | None, application_id: 
     """Revokes a key at once, in all processes."""
     async with state.db.writing() as session:
         repository = ApplicationRepository(session)
-        await get_application(repository, application_id, developer_id)
+        await repository.get(application_id, developer_id=developer_id)
         deleted = await repository.delete_keys(application_id, hash_token(key))
         if not deleted:
             raise ApiError(ErrorCode.NOT_FOUND, "The application has no such key.")

@@ -49,6 +49,11 @@ class ErrorCode(Enum):
         "The body is larger than the limit that the message names.",
     )
     RANGE_NOT_SATISFIABLE = ("range_not_satisfiable", 416, "The range touches no byte of the file.")
+    IDEMPOTENCY_MISMATCH = (
+        "idempotency_mismatch",
+        422,
+        "The Idempotency-Key came before with another request; every request has its own.",
+    )
     TOO_MANY_REQUESTS = ("too_many_requests", 429, "Too many requests; `Retry-After` says when to come back.")
     TOO_MANY_SERVICE_REQUESTS = ("too_many_service_requests", 429, "The storage asks to slow down.")
     INTERNAL_ERROR = ("internal_error", 500, "A fault of the server; the log has it under the body's `id`.")

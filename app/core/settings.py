@@ -82,6 +82,33 @@ class Settings(BaseSettings):
     json_body_bytes_max: int = Field(1 * MIB, ge=1024, description="Largest JSON or form body; 413 above it.")
     upload_bytes_max: int = Field(5 * MIB * MIB, ge=1, description="Largest file one request may carry; 413 above it.")
     connections_max: int = Field(2000, ge=1, description="Requests served at once; 503 with Retry-After above it.")
+    application_requests_per_second: float = Field(
+        200.0,
+        ge=0,
+        description="Requests a second that one application, or developer, may send to each serving process on "
+        "average; 429 above it, 0 for no limit.",
+    )
+    application_requests_burst: int = Field(2000, ge=1, description="Requests that an application may send at once.")
+    account_requests_per_second: float = Field(
+        50.0, ge=0, description="Requests a second for one account, as above; 0 for no limit."
+    )
+    account_requests_burst: int = Field(500, ge=1, description="Requests that may be sent for an account at once.")
+    account_requests_parallel_max: int = Field(
+        100,
+        ge=0,
+        description="Requests of one account served at the same time by each process; 429 above it, 0 for no limit.",
+    )
+    failed_logins_per_second: float = Field(
+        1.0,
+        ge=0,
+        description="Wrong keys and tokens a second that one address (a /64 network of IPv6) may send on average; 429 "
+        "for every key or token not seen lately above it, 0 for no limit.",
+    )
+    failed_logins_burst: int = Field(100, ge=1, description="Wrong keys and tokens that an address may send at once.")
+    request_log_hours_max: float = Field(
+        24.0, ge=0, description="How long callers can look up their requests at `/v1/requests`; 0 keeps no log."
+    )
+    request_log_rows_max: int = Field(10_000, ge=1, description="Newest requests kept of one application.")
     shutdown_seconds_max: float = Field(
         4.0, gt=0, le=60, description="How long running requests may go on after SIGTERM."
     )

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from app.core.cache import RowCache
 from app.core.db import Database
 from app.core.ids import IdCodec
+from app.core.journal import CountingObserver, Journal
 from app.core.keys import KeyRing
+from app.core.limiting import IncomingLimits
 from app.core.settings import Settings
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
@@ -31,6 +33,8 @@ class State:
     ids: IdCodec
     registry: Registry
     runtime: Runtime
+    limits: IncomingLimits
+    journal: Journal | None  # None when the operator keeps no log of requests
 
     async def aclose(self) -> None:
         """Closes what is open."""
@@ -76,9 +80,12 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ids=IdCodec(keys.id_key),
         registry=registry or build_registry_from(settings),
         runtime=Runtime(
+            observer=CountingObserver(),
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
+        limits=IncomingLimits(settings),
+        journal=Journal() if settings.request_log_hours_max > 0 else None,
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
+from app.accounts.creating import CreatingRoute
 from app.core.errors import ErrorCode
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
@@ -19,11 +22,12 @@ from app.models import Link
 from app.storage.endpoints import STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage, FolderRef
 from app.storage.file_endpoints import FileRef
 from app.storage.opening import Storage
+from app.storage.several import AccountError, AccountStorages
 from connectors.core.resources import RawId, Ref
 
 PUBLIC_PREFIX = "/l"
 
-router = APIRouter(prefix=STORAGE_PREFIX, tags=["links"])
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["links"], route_class=CreatingRoute)
 
 LinkId = Annotated[str, Path(description="The link's id.")]
 
@@ -46,25 +50,38 @@ def build_link_reply(request: Request, storage: Storage, link: Link) -> LinkRepl
     )
 
 
+def build_page(
+    objects: list[object], *, total: int, page: int, page_size: int, errors: list[AccountError] | UnsetType = UNSET
+) -> LinkPage:
+    """A page of links, with what went wrong if several accounts were asked."""
+    numbered = build_numbered_list(objects, total=total, page=page, page_size=page_size, api="storage")
+    return LinkPage(**msgspec.structs.asdict(numbered), errors=errors)
+
+
 @router.get("/links", **describe(LinkPage, errors=STORAGE_ERRORS))
 async def list_links(
     request: Request,
-    storage: AccountStorage,
+    storages: AccountStorages,
     active: Annotated[Flag | None, Query(description="Only those that are, or are not, active.")] = None,
     ordering: Annotated[Ordering, Query(description="What comes first; with - the newest.")] = "-created",
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 100,
 ) -> Response:
-    """Lists the account's links, also those that have expired."""
+    """Lists the account's links, also those that have expired; of several accounts all together."""
+    by_account = {storage.row.id: storage for storage in storages.opened}
     async with get_state(request).db.reading() as session:
         links, total = await LinkRepository(session).list_page(
-            storage.row.id, is_active=active, ordering=ordering, offset=(page - 1) * page_size, limit=page_size
+            by_account.keys(), is_active=active, ordering=ordering, offset=(page - 1) * page_size, limit=page_size
         )
-    objects: list[object] = [build_link_reply(request, storage, link) for link in links]
-    return JsonReply(build_numbered_list(objects, total=total, page=page, page_size=page_size, api="storage"))
+    objects: list[object] = [build_link_reply(request, by_account[link.account_id], link) for link in links]
+    errors = storages.errors if storages.is_many else UNSET
+    return JsonReply(build_page(objects, total=total, page=page, page_size=page_size, errors=errors))
 
 
-@router.post("/links", **describe(LinkReply, status=201, errors=(*STORAGE_ERRORS, ErrorCode.REQUEST_FAILED)))
+@router.post(
+    "/links",
+    **describe(LinkReply, status=201, errors=(*STORAGE_ERRORS, ErrorCode.REQUEST_FAILED), takes_key=True),
+)
 async def create_link(request: Request, storage: AccountStorage, body: LinkCreate) -> Response:
     """Makes a public address for a file. Whoever has it can read the file, without any account.
 
@@ -109,4 +126,4 @@ async def list_folder_service_links(storage: AccountStorage, ref: FolderRef) -> 
 
 async def _list_service_links(storage: Storage, ref: Ref) -> Response:
     await storage.connector.get(ref)
-    return JsonReply(build_numbered_list([], total=0, page=1, page_size=PAGE_SIZE_MAX, api="storage"))
+    return JsonReply(build_page([], total=0, page=1, page_size=PAGE_SIZE_MAX))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import case, delete, func, literal, or_, select, update
@@ -30,9 +31,9 @@ class LinkRepository:
         return await self._session.scalar(select(Link).where(Link.token_hash == token_hash))
 
     async def list_page(
-        self, account_id: int, *, is_active: bool | None, ordering: Ordering, offset: int, limit: int
+        self, account_ids: Collection[int], *, is_active: bool | None, ordering: Ordering, offset: int, limit: int
     ) -> tuple[list[Link], int]:
-        query = select(Link).where(Link.account_id == account_id)
+        query = select(Link).where(Link.account_id.in_(account_ids))
         if is_active is not None:
             query = query.where(Link.is_active == is_active)
         total = await self._session.scalar(select(func.count()).select_from(query.subquery())) or 0

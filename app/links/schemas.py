@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from app.core.http.reading import Flag, Text, read_time
 from app.core.http.replies import NumberedList
 from app.storage.schemas import ID_CHARACTERS_MAX, Body, Time
+from app.storage.several import AccountError
 
 PASSWORD_CHARACTERS_MAX = 256
 
@@ -35,7 +36,9 @@ class LinkReply(Struct, kw_only=True):
 
 
 class LinkPage(NumberedList[LinkReply], kw_only=True, gc=False):
-    """A page of links."""
+    """A page of links. `errors` come with several accounts: those that could not be asked."""
+
+    errors: list[AccountError] | UnsetType = UNSET
 
 
 def _parse_time(value: object) -> object:

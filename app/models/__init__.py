@@ -1,9 +1,19 @@
 """All tables. The only folder that migrations import."""
 
 from app.models.accounts import Account, BearerToken
-from app.models.applications import ApiKey, Application, Developer, DeveloperToken, TrustedDomain
+from app.models.applications import (
+    ApiKey,
+    Application,
+    Developer,
+    DeveloperToken,
+    RedirectUri,
+    ServiceKey,
+    TrustedDomain,
+)
+from app.models.idempotency import IdempotentRequest
 from app.models.links import Link
 from app.models.record import Base
+from app.models.requests import LoggedRequest
 from app.models.uploads import UploadPart, UploadSession
 
 __all__ = [
@@ -14,7 +24,11 @@ __all__ = [
     "BearerToken",
     "Developer",
     "DeveloperToken",
+    "IdempotentRequest",
     "Link",
+    "LoggedRequest",
+    "RedirectUri",
+    "ServiceKey",
     "TrustedDomain",
     "UploadPart",
     "UploadSession",

@@ -18,7 +18,10 @@ class Developer(Base):
 
     id: Mapped[AutoId]
     name: Mapped[str]
+    first_name: Mapped[str] = mapped_column(server_default=text("''"))
+    last_name: Mapped[str] = mapped_column(server_default=text("''"))
     created_at: Mapped[CreatedAt]
+    modified_at: Mapped[datetime | None]
 
 
 class DeveloperToken(Base):
@@ -80,3 +83,36 @@ class TrustedDomain(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"))
     host: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[CreatedAt]
+
+
+class RedirectUri(Base):
+    """Where people may be sent back to after connecting an account; compared whole."""
+
+    __tablename__ = "redirect_uris"
+    __table_args__ = (
+        UniqueConstraint("application_id", "uri"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[AutoId]
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"))
+    uri: Mapped[str] = mapped_column(String(2000))
+    created_at: Mapped[CreatedAt]
+
+
+class ServiceKey(Base):
+    """An application's own OAuth client at one service; its secret is sealed."""
+
+    __tablename__ = "service_keys"
+    __table_args__ = (
+        UniqueConstraint("application_id", "service"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[AutoId]
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"))
+    service: Mapped[str] = mapped_column(String(64))
+    client_id: Mapped[str]
+    sealed_secret: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    modified_at: Mapped[CreatedAt]

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from msgspec import UNSET
 from starlette.responses import Response
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, PageNumber, read_number, read_text
 from app.core.http.replies import DirectRoute, JsonReply, describe
-from app.search import service
+from app.search import service, several
 from app.search.schemas import RecentPage, SearchPage
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
     STORAGE_PREFIX,
-    AccountStorage,
     describe_parameter,
 )
-from app.storage.opening import Storage, open_storage
 from app.storage.paging import FIRST_PAGE
-from connectors.core.resources import File, RawId
+from app.storage.several import DESCRIPTION, AccountStorages, open_storages
+from connectors.core.resources import File
 
 QUERY_CHARACTERS_MAX = 1000
 LANGUAGES = ("keyword", "raw", "cmis")
@@ -51,12 +51,12 @@ def check_language(request: Request) -> None:
         raise ApiError(ErrorCode.NOT_IMPLEMENTED, text)
 
 
-def read_folders(request: Request, storage: Storage) -> list[RawId]:
-    """The folders to search in, none for the whole account. ApiError 404 and 400 as for a folder in a path."""
+def read_folder_ids(request: Request) -> list[str]:
+    """The ids of the folders to search in, none for all there is. ApiError 400 for too many."""
     public_ids = [text for text in request.query_params.get("parents", "").split(",") if text]
     if len(public_ids) > service.FOLDERS_MAX:
         raise ApiError(ErrorCode.INVALID_PARAMETERS, f"parents can name {service.FOLDERS_MAX} folders.")
-    return [storage.present.decode(public_id, kind="folder").raw_id for public_id in public_ids]
+    return public_ids
 
 
 @direct.get(
@@ -65,7 +65,7 @@ def read_folders(request: Request, storage: Storage) -> list[RawId]:
         SearchPage,
         errors=STORAGE_ERRORS,
         parameters=(
-            ACCOUNT_ID_PARAMETER,
+            ACCOUNT_ID_PARAMETER | {"description": DESCRIPTION},
             describe_parameter(
                 "q", "query", "Part of a name.", type="string", minLength=1, maxLength=QUERY_CHARACTERS_MAX
             )
@@ -103,29 +103,31 @@ async def search(request: Request) -> Response:
     """Finds files and folders whose name matches, anywhere in the account or below some folders.
 
     A storage with a search of its own decides what matches. For any other, names are looked through, page by page and
-    within limits: those match that contain `q`, whatever the case.
+    within limits: those match that contain `q`, whatever the case. Of several accounts each one gives its share of a
+    page, and one that fails is not asked for the next.
     """
-    storage = await open_storage(request)
-    query, folders = read_query(request), read_folders(request, storage)
+    storages = await open_storages(request)
+    query, folders = read_query(request), several.read_folders(storages, read_folder_ids(request))
     check_language(request)
     limit = read_number(request, "page_size", default=PAGE_SIZE_MAX, minimum=1, maximum=PAGE_SIZE_MAX)
     page = request.query_params.get("page")
-    found, next_page = await service.search(storage, query=query, folders=folders, page=page, limit=limit)
+    found = await several.search(storages, query=query, folders=folders, page=page, limit=limit)
     return JsonReply(
         SearchPage(
             api="storage",
             count=len(found.resources),
             page=page or FIRST_PAGE,
-            next_page=next_page,
-            objects=[storage.present.build(resource) for resource in found.resources],
+            next_page=found.next_page,
+            objects=[storage.present.build(resource) for storage, resource in found.resources],
             partial=found.is_partial,
+            errors=storages.errors if storages.is_many else UNSET,
         )
     )
 
 
 @router.get("/recent", **describe(RecentPage, errors=STORAGE_ERRORS))
 async def list_recent(
-    storage: AccountStorage,
+    storages: AccountStorages,
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = RECENT_PAGE_SIZE,
     after: Annotated[
@@ -136,10 +138,11 @@ async def list_recent(
 
     Every application may ask, whatever its `recent_enabled` says. Files whose time the storage does not tell come last,
     and not at all with `after`; an `after` that is no time matches nothing. `partial` says that there may be more: the
-    storage holds so much that not all of it was looked at, or there are more than 1000.
+    storage holds so much that not all of it was looked at, or there are more than 1000. Files of several accounts are
+    put together by their times.
     """
-    found = await service.list_recent(storage, after=after)
-    files = [resource for resource in found.resources if isinstance(resource, File)]
+    found = await several.list_recent(storages, after=after)
+    files = found.resources
     shown = files[(page - 1) * page_size : page * page_size]
     if page > 1 and not shown:
         raise ApiError(ErrorCode.NOT_FOUND, "There is no such page.")
@@ -149,8 +152,9 @@ async def list_recent(
             count=len(shown),
             page=page,
             next_page=page + 1 if page * page_size < len(files) else None,
-            objects=[storage.present.build_file(file) for file in shown],
+            objects=[storage.present.build_file(file) for storage, file in shown if isinstance(file, File)],
             total=len(files),
             partial=found.is_partial,
+            errors=storages.errors if storages.is_many else UNSET,
         )
     )

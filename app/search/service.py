@@ -27,6 +27,15 @@ async def search(
     Without folders the whole account is searched. What lies below several of the folders is found once.
     """
     scope = "\0".join(["search", query, *folders])
+    cursor = read_cursor(storage, scope, page)
+    found = await search_from(storage, cursor, query=query, folders=folders, limit=limit)
+    return found, write_cursor(storage, scope, found.next_cursor)
+
+
+async def search_from(
+    storage: Storage, cursor: str | None, *, query: str, folders: Sequence[RawId], limit: int
+) -> Page:
+    """As `search`, with the cursor itself instead of its token."""
     limit = min(limit, storage.connector.manifest.limits.page_items_max)
 
     async def fetch(cursor: str | None) -> Page:
@@ -43,8 +52,7 @@ async def search(
             places = places[1:]
         return msgspec.structs.replace(found, next_cursor=_write_place(places, found.next_cursor))
 
-    found = await read_page(fetch, read_cursor(storage, scope, page))
-    return found, write_cursor(storage, scope, found.next_cursor)
+    return await read_page(fetch, cursor)
 
 
 async def list_recent(storage: Storage, *, after: str | None) -> Page:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from app.accounts.creating import CreatingRoute
 from app.core.errors import ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
 from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
@@ -84,11 +85,13 @@ def describe_parameter(name: str, where: str, description: str, **schema: object
     return {"name": name, "in": where, "required": where == "path", "description": description, "schema": schema}
 
 
-router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"])
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingRoute)
 direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
 
 
-@router.post("/folders", **describe(FolderReply, status=201, also={200: FolderReply}, errors=WRITE_ERRORS))
+@router.post(
+    "/folders", **describe(FolderReply, status=201, also={200: FolderReply}, errors=WRITE_ERRORS, takes_key=True)
+)
 async def create_folder(
     storage: AccountStorage,
     body: FolderCreate,
@@ -169,7 +172,7 @@ async def update_folder(
     return JsonReply(storage.present.build(await service.update(storage, ref, body)))
 
 
-@router.post("/folders/{folder_id}/copy", **describe(FolderReply, status=201, errors=WRITE_ERRORS))
+@router.post("/folders/{folder_id}/copy", **describe(FolderReply, status=201, errors=WRITE_ERRORS, takes_key=True))
 async def copy_folder(
     storage: AccountStorage,
     ref: FolderRef,

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from app.accounts.creating import CreatingDirectRoute, CreatingRoute
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
-from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
+from app.core.http.replies import JsonReply, describe, empty_reply
 from app.storage import service
 from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
 from app.storage.endpoints import (
@@ -41,8 +42,8 @@ async def get_file_ref(
 
 FileRef = Annotated[Ref, Depends(get_file_ref, scope="function")]
 
-router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"])
-direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
+router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingRoute)
+direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingDirectRoute)
 
 
 @direct.post(
@@ -52,6 +53,7 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRo
         status=201,
         also={200: FileReply},
         errors=(*WRITE_ERRORS, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.REQUEST_TIMEOUT),
+        takes_key=True,
         parameters=(
             ACCOUNT_ID_PARAMETER,
             describe_parameter(
@@ -201,7 +203,7 @@ async def update_file(storage: AccountStorage, ref: FileRef, body: ResourceUpdat
     return JsonReply(storage.present.build(await service.update(storage, ref, body)))
 
 
-@router.post("/files/{file_id}/copy", **describe(FileReply, status=201, errors=WRITE_ERRORS))
+@router.post("/files/{file_id}/copy", **describe(FileReply, status=201, errors=WRITE_ERRORS, takes_key=True))
 async def copy_file(storage: AccountStorage, ref: FileRef, body: ResourceCopy) -> Response:
     """Copies a file inside the account; under a free name if the name is taken."""
     return JsonReply(storage.present.build(await service.copy(storage, ref, body)), 201)

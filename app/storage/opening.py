@@ -33,8 +33,13 @@ class Storage:
 
 async def open_storage(request: Request) -> Storage:
     """The storage that the path's `account_id` names, for the caller of this request. ApiError 401, 403, 404."""
-    state = get_state(request)
     _, row = await authorize(request, read_segment(request.path_params["account_id"]))
+    return await open_storage_of(request, row)
+
+
+async def open_storage_of(request: Request, row: AccountRow) -> Storage:
+    """The storage of an account that the caller may open. ApiError 403 for one that is switched off."""
+    state = get_state(request)
     connector = open_connector(request, row)
     if not row.is_verified:
         row = await verify_account(state, row, connector)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from app.accounts.creating import CreatingRoute
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
 from app.core.http.reading import Flag
@@ -29,7 +30,7 @@ from app.uploads.schemas import UploadSessionReply, UploadStart
 UPLOAD_ID_DIGITS_MAX = 16
 UPLOAD_ERRORS = (*WRITE_ERRORS, ErrorCode.CONFLICT)
 
-router = APIRouter(prefix=STORAGE_PREFIX + "/multipart", tags=["multipart"])
+router = APIRouter(prefix=STORAGE_PREFIX + "/multipart", tags=["multipart"], route_class=CreatingRoute)
 direct = APIRouter(prefix=STORAGE_PREFIX + "/multipart", tags=["multipart"], route_class=DirectRoute)
 
 UploadId = Annotated[str, Path(description="The upload's number.")]
@@ -57,7 +58,7 @@ def build_upload_reply(storage: Storage, row: UploadSession) -> UploadSessionRep
     )
 
 
-@router.post("", **describe(UploadSessionReply, status=201, errors=WRITE_ERRORS))
+@router.post("", **describe(UploadSessionReply, status=201, errors=WRITE_ERRORS, takes_key=True))
 async def start_upload(
     storage: AccountStorage,
     body: UploadStart,

@@ -70,15 +70,16 @@ async def copy_object(
 ) -> None:
     """Copies one object with all that is kept beside its bytes; `metadata` takes the place of its own.
 
-    With `if_absent` nothing is overwritten, where the store can promise that: precondition_failed.
+    With `if_absent` nothing is overwritten, where the store can promise that: precondition_failed. A source whose key
+    no URL can hold is copied without that promise, since nothing can be asked about it but a copy.
     """
     dialect, size_bytes = storage.dialect, source.entry.size_bytes
-    can_look = source.place.can_be_sent  # else it is only ever named in a header
-    needs_parts = if_absent and not dialect.copy_if_absent and dialect.can_copy_exclusively and can_look
+    is_exclusive = if_absent and dialect.can_copy_exclusively and source.place.can_be_sent
+    needs_parts = is_exclusive and not dialect.copy_if_absent
     if needs_parts and not size_bytes:
         headers = await _collect_headers(storage, source, metadata)
         await storage.api.put_object(target, b"", headers, if_absent=dialect.put_if_absent)
-    elif dialect.copies_parts and (needs_parts or (size_bytes > COPY_BYTES_MAX and can_look)):
+    elif dialect.copies_parts and (needs_parts or size_bytes > COPY_BYTES_MAX):
         await _copy_in_parts(storage, source, target, if_absent=if_absent, metadata=metadata)
     else:
         headers = await _choose_headers(storage, source, metadata)
@@ -100,7 +101,9 @@ async def _choose_headers(storage: Storage, source: Source, metadata: Mapping[st
 
 
 async def _collect_headers(storage: Storage, source: Source, metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """All that an object made from scratch has to be told to be like the source."""
+    """All that an object made from scratch has to be told to be like the source, as far as that can be asked."""
+    if not source.place.can_be_sent:
+        return {}
     headers = build_headers(await storage.api.head_object(source.place, version_id=source.version_id), metadata)
     tags = await storage.api.get_tags(source.place, version_id=source.version_id) if storage.dialect.tags else {}
     return {**headers, "x-amz-tagging": urlencode(tags)} if tags else headers

@@ -42,6 +42,9 @@ ILLEGAL = re.compile(
 """Characters that XML cannot hold, as they are and as references."""
 
 UNKNOWN = "\ufffd".encode()
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
@@ -112,6 +115,7 @@ def read_listing(body: bytes, *, is_plus_space: bool) -> Listing:
     token = _text(root, "NextContinuationToken")
     if not token:
         raise _nonsense()
+    token = _mend(token, [*(entry.key for entry in entries), *prefixes])
     return Listing(entries=entries, prefixes=prefixes, token=token)
 
 
@@ -282,6 +286,13 @@ def unquote_etag(text: str | None) -> str | None:
     if not text:
         return None
     return text.removeprefix("W/").strip('"') or None
+
+
+def _mend(token: str, keys: Iterable[str]) -> str:
+    """The token as it was meant: a store whose tokens are keys spoils the characters that XML cannot hold."""
+    if REPLACEMENT not in token:
+        return token
+    return next((key for key in keys if NOT_IN_XML.sub(REPLACEMENT, key) == token), token)
 
 
 Decode = Callable[[str], str]

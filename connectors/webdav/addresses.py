@@ -9,6 +9,7 @@ import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.folding import fold
+from connectors.core.guard import PORT_MAX
 from connectors.core.paths import Parts, show
 
 SAFE = "-_.~"  # besides letters and digits, all that is not percent-encoded
@@ -48,7 +49,7 @@ class Address:
 
 
 def read_address(text: str) -> Address:
-    """The address that a person typed; address_refused says what is wrong with it."""
+    """The address that a person typed; invalid_name says what is wrong with it."""
     text = text.strip()
     try:
         url = httpx.URL(text)
@@ -56,6 +57,8 @@ def read_address(text: str) -> Address:
         raise _refuse(f"the address is malformed: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
         raise _refuse("the address must begin with https:// or http:// and name a server")
+    if url.port is not None and not 0 < url.port <= PORT_MAX:
+        raise _refuse(f"the port must be between 1 and {PORT_MAX}")
     if url.userinfo:
         raise _refuse("the user name and the password belong into their own fields, not into the address")
     if url.query or url.fragment:
@@ -83,4 +86,4 @@ def _fold_name(name: bytes) -> object:
 
 
 def _refuse(message: str) -> ConnectorError:
-    return ConnectorError(ErrorKind.ADDRESS_REFUSED, message)
+    return ConnectorError(ErrorKind.INVALID_NAME, message)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 import httpx
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import INTENT, Intent, Repeat, Send
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.layers.classify import EXPECTED_STATUSES
+from connectors.core.layers.classify import EXPECTED_STATUSES, READ_REPLY
 from connectors.core.passthrough import is_below, pass_through
 from connectors.core.paths import Parts, is_hidden
 from connectors.core.raw import RawCall, RawReply
@@ -32,6 +33,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FACTS = ("resourcetype", "getcontentlength", "getlastmodified", "creationdate", "getetag", "getcontenttype")
 QUOTA = ("quota-used-bytes", "quota-available-bytes")
 XML = {"Content-Type": 'application/xml; charset="utf-8"'}
+
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True)
@@ -59,13 +63,16 @@ class Server:
         """
         url, headers = self.address.url(parts, is_folder=bool(is_folder)), {"Depth": "0", **XML}
         expected = REDIRECTS if is_folder is None else frozenset()
-        question = build_propfind(names)
-        async with self._open("PROPFIND", url, Repeat.SAFE, headers, question, expected) as reply:
+
+        async def read(reply: httpx.Response) -> Member | None:
             if reply.status_code not in REDIRECTS:
                 return await self._read_one(reply, parts)
             if not is_folder_redirect(reply):
                 raise classify_redirect(reply)
-        return await self.describe(parts, is_folder=True, names=names)
+            return None
+
+        found = await self._ask("PROPFIND", url, Repeat.SAFE, headers, build_propfind(names), read, expected)
+        return found or await self.describe(parts, is_folder=True, names=names)
 
     def pass_on(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
         """A request of the caller's own, to this folder or below."""
@@ -92,26 +99,11 @@ class Server:
     async def list_members(self, parts: Parts) -> Members:
         """PROPFIND of a folder and its members, in no order. wrong_type for a file that answers as if it were one."""
         url, headers = self.address.url(parts, is_folder=True), {"Depth": "1", **XML}
-        members, count = None, 0
-        found: dict[bytes, Entry] = {}
-        async with self._open("PROPFIND", url, Repeat.SAFE, headers, build_propfind(FACTS)) as reply:
-            as_of = read_time(reply.headers.get("date"))
-            async for member, below in self._read_members(reply):
-                count += 1
-                if count > MEMBERS_MAX:
-                    raise ConnectorError(ErrorKind.UNSUPPORTED, f"the folder has more than {MEMBERS_MAX} members")
-                if len(below) == len(parts) and is_same(below, parts):
-                    entry = self.mapper.read_entry(parts[-1] if parts else b"", member)
-                    members = members or Members(entry, as_of=as_of)
-                elif len(below) == len(parts) + 1 and is_same(below[:-1], parts) and b"/" not in below[-1]:
-                    found[below[-1]] = self.mapper.read_entry(below[-1], member)
-        if members is None:
-            raise self._misplaced(parts)
-        if not members.folder.is_folder:
-            raise ConnectorError(ErrorKind.WRONG_TYPE, "this is a file, not a folder")
-        for name, entry in found.items():
-            (members.hidden if is_hidden(name) else members.entries).append(entry)
-        return members
+
+        async def read(reply: httpx.Response) -> Members:
+            return await self._read_folder(reply, parts)
+
+        return await self._ask("PROPFIND", url, Repeat.SAFE, headers, build_propfind(FACTS), read)
 
     @asynccontextmanager
     async def open_file(self, parts: Parts, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -136,8 +128,11 @@ class Server:
     async def delete(self, parts: Parts, *, is_folder: bool) -> None:
         """DELETE; of a folder with all it holds."""
         url = self.address.url(parts, is_folder=is_folder)
-        async with self._open("DELETE", url, Repeat.IDEMPOTENT, {}) as reply:
-            await self._refuse_partial_failure(reply)
+
+        async def read(reply: httpx.Response) -> None:
+            await self._refuse_partial_failure(reply, parts)
+
+        await self._ask("DELETE", url, Repeat.IDEMPOTENT, {}, None, read)
 
     async def copy(self, parts: Parts, target: Parts, *, is_folder: bool, repeat: Repeat, replaces: bool) -> None:
         """COPY; of a folder with all it holds."""
@@ -150,8 +145,11 @@ class Server:
     async def change_properties(self, parts: Parts, body: bytes) -> Member:
         """PROPPATCH; what it says of each property."""
         url = self.address.url(parts, is_folder=False)
-        async with self._open("PROPPATCH", url, Repeat.IDEMPOTENT, XML, body) as reply:
+
+        async def read(reply: httpx.Response) -> Member:
             return await self._read_one(reply, parts)
+
+        return await self._ask("PROPPATCH", url, Repeat.IDEMPOTENT, XML, body, read)
 
     async def _carry(
         self, method: str, parts: Parts, target: Parts, is_folder: bool, repeat: Repeat, replaces: bool
@@ -163,8 +161,31 @@ class Server:
         if is_folder:
             headers["Depth"] = "infinity"
         url = self.address.url(parts, is_folder=is_folder)
-        async with self._open(method, url, repeat, headers) as reply:
-            await self._refuse_partial_failure(reply)
+
+        async def read(reply: httpx.Response) -> None:
+            await self._refuse_partial_failure(reply, parts)
+
+        await self._ask(method, url, repeat, headers, None, read)
+
+    async def _ask(
+        self,
+        method: str,
+        url: httpx.URL,
+        repeat: Repeat,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        read: Callable[[httpx.Response], Awaitable[ResultT]],
+        expected: AbstractSet[int] = frozenset(),
+    ) -> ResultT:
+        """What `read` makes of the reply; one that breaks off is like none."""
+        results: list[ResultT] = []
+
+        async def read_reply(reply: httpx.Response) -> None:
+            results[:] = [await read(reply)]
+
+        extensions = {READ_REPLY: read_reply, EXPECTED_STATUSES: expected}
+        async with self._open(method, url, repeat, headers, body, extensions):
+            return results[0]
 
     @asynccontextmanager
     async def _open(
@@ -174,11 +195,11 @@ class Server:
         repeat: Repeat,
         headers: Mapping[str, str],
         body: ByteSource | bytes | None = None,
-        expected: AbstractSet[int] = frozenset(),
+        extensions: Mapping[str, object] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         is_replayable = not isinstance(body, ByteSource) or body.is_replayable
         intent = Intent(operation=method.lower(), repeat=repeat, is_body_replayable=is_replayable)
-        extensions = {INTENT: intent, EXPECTED_STATUSES: expected}
+        extensions = {**(extensions or {}), INTENT: intent}
         if isinstance(body, ByteSource):
             framing, stream = build_body(body)
             headers = {**headers, **framing}
@@ -191,11 +212,32 @@ class Server:
             settle(error)
             raise
         try:
-            if reply.status_code == HTTPStatus.PERMANENT_REDIRECT and not expected:  # which the layers let pass
+            is_unread = extensions.get(READ_REPLY) is None
+            if reply.status_code == HTTPStatus.PERMANENT_REDIRECT and is_unread:  # which the layers let pass
                 raise classify_redirect(reply)
             yield reply
         finally:
             await reply.aclose()
+
+    async def _read_folder(self, reply: httpx.Response, parts: Parts) -> Members:
+        members, count = None, 0
+        found: dict[bytes, Entry] = {}
+        async for member, below in self._read_members(reply):
+            count += 1
+            if count > MEMBERS_MAX:
+                raise ConnectorError(ErrorKind.UNSUPPORTED, f"the folder has more than {MEMBERS_MAX} members")
+            if len(below) == len(parts) and is_same(below, parts):
+                entry = self.mapper.read_entry(parts[-1] if parts else b"", member)
+                members = members or Members(entry, as_of=read_time(reply.headers.get("date")))
+            elif len(below) == len(parts) + 1 and is_same(below[:-1], parts) and b"/" not in below[-1]:
+                found[below[-1]] = self.mapper.read_entry(below[-1], member)
+        if members is None:
+            raise self._misplaced(parts)
+        if not members.folder.is_folder:
+            raise ConnectorError(ErrorKind.WRONG_TYPE, "this is a file, not a folder")
+        for name, entry in found.items():
+            (members.hidden if is_hidden(name) else members.entries).append(entry)
+        return members
 
     async def _read_one(self, reply: httpx.Response, parts: Parts) -> Member:
         told = [
@@ -222,7 +264,9 @@ class Server:
                     yield member, below
         reader.close()
 
-    async def _refuse_partial_failure(self, reply: httpx.Response) -> None:
+    async def _refuse_partial_failure(self, reply: httpx.Response, parts: Parts) -> None:
+        if reply.status_code == HTTPStatus.PERMANENT_REDIRECT:  # which the layers let pass
+            raise classify_redirect(reply)
         if reply.status_code != HTTPStatus.MULTI_STATUS:
             return
         body = bytearray()
@@ -230,9 +274,13 @@ class Server:
             body += chunk
             if len(body) > DOCUMENT_BYTES_MAX:
                 break
-        error = read_partial_failure(reply.request.method, bytes(body))
-        if error is not None:
-            raise error
+        error, href = read_partial_failure(reply.request.method, bytes(body))
+        if error is None:
+            return
+        if reply.request.method == "DELETE" and is_same(self.address.read_href(href) or (), parts):
+            text = "all that the folder held was deleted, but others put something in it meanwhile"
+            raise ConnectorError(ErrorKind.FOLDER_NOT_EMPTY, text)
+        raise error
 
     def _misplaced(self, parts: Parts) -> ConnectorError:
         asked = self.address.url(parts, is_folder=False).path

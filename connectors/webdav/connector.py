@@ -134,21 +134,20 @@ class WebDavConnector(Connector):
         is_folder = ref.kind == "folder"
         if is_folder and not is_recursive:
             # DELETE takes all that a folder holds along, so it is looked into first; what is put in meanwhile goes too
-            await self._refuse_content(parts, "the folder is not empty")
+            if (await self._server.list_members(parts)).entries:
+                raise ConnectorError(ErrorKind.FOLDER_NOT_EMPTY, "the folder is not empty")
         else:
             await self._look(parts, is_folder)
         try:
             await self._server.delete(parts, is_folder=is_folder)
         except ConnectorError as error:
-            if error.status == HTTPStatus.METHOD_NOT_ALLOWED and is_folder:
-                await self._refuse_content(
-                    parts, "the server does not delete the folder, maybe since others put more in"
-                )
-            raise
-
-    async def _refuse_content(self, folder: Parts, words: str) -> None:
-        if (await self._server.list_members(folder)).entries:
-            raise ConnectorError(ErrorKind.FOLDER_NOT_EMPTY, words)
+            if error.status != HTTPStatus.METHOD_NOT_ALLOWED or not is_folder:
+                raise
+            left = await self._server.list_members(parts)
+            if not left.entries and not left.hidden:
+                raise
+            text = "the server does not delete the folder; maybe others put something in it meanwhile"
+            raise ConnectorError(ErrorKind.FOLDER_NOT_EMPTY, text) from error
 
     async def get_by_path(self, path: str) -> Resource:
         parts = read_path(path.removesuffix("/") or "/")

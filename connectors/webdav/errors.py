@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import unquote, unquote_to_bytes
 
 import httpx
 
@@ -29,7 +30,6 @@ _MEANINGS: dict[tuple[str, int], tuple[ErrorKind, str]] = {
     ("GET", 400): _NOTHING,
     ("GET", 405): (ErrorKind.WRONG_TYPE, "this is a folder, not a file"),
     ("MKCOL", 405): _EXISTS,
-    ("PUT", 405): (ErrorKind.WRONG_TYPE, "a folder has this name"),
     ("COPY", 502): _ELSEWHERE,
     ("MOVE", 502): _ELSEWHERE,
     **{(method, 409): _NO_FOLDER for method in PLACES},
@@ -56,7 +56,7 @@ def build_classifier(*, locks_each_request: bool) -> ClassifyReply:
     def classify_reply(reply: httpx.Response, body: bytes) -> ConnectorError | None:
         method, status = reply.request.method, reply.status_code
         if status == HTTPStatus.FAILED_DEPENDENCY:
-            return read_partial_failure(method, body) or ConnectorError(*_LOCKED)
+            return read_partial_failure(method, body)[0] or ConnectorError(*_LOCKED)
         if reply.is_redirect:
             return classify_redirect(reply)
         if status == HTTPStatus.LOCKED and locks_each_request:
@@ -87,8 +87,8 @@ def is_folder_redirect(reply: httpx.Response) -> bool:
         target = reply.request.url.join(reply.headers.get("location", ""))
     except (httpx.InvalidURL, ValueError):
         return False
-    asked = reply.request.url
-    return target.host == asked.host and target.raw_path == asked.raw_path + b"/"
+    asked = reply.request.url  # the server spells it in its own way
+    return target.host == asked.host and unquote_to_bytes(target.raw_path) == unquote_to_bytes(asked.raw_path) + b"/"
 
 
 def classify_redirect(reply: httpx.Response) -> ConnectorError:
@@ -104,18 +104,17 @@ def classify_redirect(reply: httpx.Response) -> ConnectorError:
     return ConnectorError(ErrorKind.UNSUPPORTED, f"the server redirects to {shown}; enter that address instead")
 
 
-def read_partial_failure(method: str, body: bytes) -> ConnectorError | None:
-    """The error of the first member that a multistatus says failed, naming it; None if it tells of no failure."""
+def read_partial_failure(method: str, body: bytes) -> tuple[ConnectorError | None, str]:
+    """The error of the first member that a multistatus says failed, naming it, and its href; None if none did."""
     try:
         members = read_multistatus(body)
     except ConnectorError:
-        return None
+        return None, ""
     for member in members:
         if member.failure is not None and member.failure not in _FAILED_TOGETHER:
             kind, text = find_meaning(method, member.failure) or (
                 ErrorKind.UNEXPECTED,
                 f"the server answered with status {member.failure}",
             )
-            name = httpx.URL(member.href).path if member.href.isascii() else member.href
-            return ConnectorError(kind, f"{name}: {text}", status=member.failure)
-    return None
+            return ConnectorError(kind, f"{unquote(member.href)}: {text}", status=member.failure), member.href
+    return None, ""

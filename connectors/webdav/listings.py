@@ -148,6 +148,9 @@ class _Kept:
             if self.file is not None:
                 self.file.close()
 
+    def __del__(self) -> None:
+        self.close()  # with the listings that it belongs to
+
     def _append(self, entries: Sequence[Entry]) -> None:
         block = _encode(entries)
         self.names.append(entries[0].name)

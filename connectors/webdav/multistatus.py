@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from lxml import etree
 
@@ -35,9 +36,10 @@ class Member:
 
     @property
     def failure(self) -> int | None:
-        """The first bad status that is told."""
-        statuses = [status for status in (self.status, *self.refused.values()) if status is not None]
-        return next((status for status in statuses if status not in _OK), None)
+        """The first bad status that is told; 424, that something else failed, only where nothing else is told."""
+        statuses = [self.status, *self.refused.values()]
+        bad = [status for status in statuses if status is not None and status not in _OK]
+        return next((status for status in bad if status != HTTPStatus.FAILED_DEPENDENCY), bad[0] if bad else None)
 
 
 class MultistatusReader:
@@ -59,25 +61,29 @@ class MultistatusReader:
         self._has_begun = False
 
     def feed(self, data: bytes) -> Iterator[Member]:
-        """The members that this piece completes. unexpected for what is no such document, or declares entities."""
+        """The members that this piece completes.
+
+        unexpected for what is no such document, or declares entities; unavailable for what is one no more.
+        """
         self._bytes_count += len(data)
         if self._bytes_count > self._bytes_max:
             text = f"the server's listing has more than {self._bytes_max} bytes; split the folder"
             raise ConnectorError(ErrorKind.UNSUPPORTED, text)
+        failure = None
         try:
             self._parser.feed(data)
-            yield from self._read_events()
         except etree.XMLSyntaxError as error:
-            raise _nonsense() from error
+            failure = error
+        yield from self._read_events()  # also what stands before the place that cannot be read
+        if failure is not None:
+            raise (_broken() if self._has_begun else _nonsense()) from failure
 
     def close(self) -> None:
         """Ends the document; unavailable if it had not come to its end."""
         try:
             self._parser.close()
         except etree.XMLSyntaxError as error:
-            if self._has_begun:
-                raise ConnectorError(ErrorKind.UNAVAILABLE, "the server's answer broke off") from error
-            raise _nonsense() from error
+            raise (_broken() if self._has_begun else _nonsense()) from error
         if not self._has_begun:
             raise _nonsense()
 
@@ -139,3 +145,8 @@ def _read_status(text: str | None) -> int | None:
 
 def _nonsense() -> ConnectorError:
     return ConnectorError(ErrorKind.UNEXPECTED, "the server's answer is not what WebDAV prescribes")
+
+
+def _broken() -> ConnectorError:
+    """Some servers find out in the middle that they cannot go on, and end with whatever they have to say."""
+    return ConnectorError(ErrorKind.UNAVAILABLE, "the server's answer broke off")

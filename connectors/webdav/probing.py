@@ -49,7 +49,8 @@ class Prober:
         try:
             async with asyncio.timeout(PROBE_SECONDS_MAX):
                 await self._learn("has_quota", self._has_quota)
-                if await self._can_write():
+                await self._learn("can_write", self._can_write)
+                if self._learned.get("can_write"):
                     await self._try_all()
                 else:
                     await self._learn("gives_ranges", self._gives_ranges_of_any_file)
@@ -58,27 +59,23 @@ class Prober:
         finally:
             with suppress(ConnectorError, TimeoutError):
                 async with asyncio.timeout(CLEANUP_SECONDS_MAX):
-                    await self._server.delete(self._folder, is_folder=True)
+                    await self._remove(self._folder)
         return Traits(**self._learned)
 
     async def _try_all(self) -> None:
         await self._learn("refuses_mkcol_over", self._refuses_mkcol_over)
         await self._learn("refuses_missing_parent", self._refuses_missing_parent)
         halves = _Halves(self._server, self._at("old"), self._at("new"))
-        await self._put("moved", TEXT)
         await self._learn("is_put_atomic", halves.are_unseen)
         self._learned["locks_each_request"] = halves.is_locked
-        await self._put("a", TEXT)
         await self._learn("has_exact_etags", self._has_exact_etags)
-        await self._put("a", TEXT)
-        await self._learn("gives_ranges", lambda: self._gives_ranges(self._at("a")))
+        await self._learn("gives_ranges", self._gives_ranges_of_ours)
         await self._learn("refuses_put_over", self._refuses_put_over)
-        await self._put("a", TEXT)
         await self._learn("refuses_move_over", self._refuses_move_over)
-        await self._put("a", TEXT)
         await self._learn("takes_unknown_size", self._takes_unknown_size)
         await self._learn("copies_files", self._copies_files)
         await self._learn("copies_folders", self._copies_folders)
+        await self._learn("deletes_full_folders", self._deletes_full_folders)
         await self._learn("live_properties", self._find_live_properties)
         await self._learn("keeps_properties", self._keeps_properties)
         await self._learn("characters_forbidden", self._find_lost_characters)
@@ -128,6 +125,9 @@ class Prober:
             is_part = reply.status_code == HTTPStatus.PARTIAL_CONTENT
             return is_part and await _read_bytes(reply.aiter_raw()) == whole[1:3]
 
+    async def _gives_ranges_of_ours(self) -> bool:
+        return await self._gives_ranges(await self._put("a", TEXT))
+
     async def _gives_ranges_of_any_file(self) -> bool:
         """For servers where nothing can be written: any short file will do."""
         for entry in (await self._server.list_members(())).entries:
@@ -136,12 +136,14 @@ class Prober:
         return False
 
     async def _refuses_put_over(self) -> bool:
-        put = self._server.put(self._at("a"), BytesSource(b"other"), Repeat.IDEMPOTENT, {"If-None-Match": "*"})
-        return await _is_refused(put, ErrorKind.ALREADY_EXISTS) and await self._read(self._at("a")) == TEXT
+        file = await self._put("a", TEXT)
+        put = self._server.put(file, BytesSource(b"other"), Repeat.IDEMPOTENT, {"If-None-Match": "*"})
+        return await _is_refused(put, ErrorKind.ALREADY_EXISTS) and await self._read(file) == TEXT
 
     async def _refuses_move_over(self) -> bool:
-        is_refused = await _is_refused(self._move("moved", self._at("a")), ErrorKind.ALREADY_EXISTS)
-        return is_refused and await self._read(self._at("a")) == TEXT
+        file = await self._put("a", TEXT)
+        await self._put("moved", b"other")
+        return await _is_refused(self._move("moved", file), ErrorKind.ALREADY_EXISTS) and await self._read(file) == TEXT
 
     async def _takes_unknown_size(self) -> bool:
         await self._server.put(self._at("chunked"), StreamSource(_stream(TEXT)), Repeat.IDEMPOTENT)
@@ -149,6 +151,7 @@ class Prober:
         return (await self._read(self._at("chunked")), await self._read(self._at("empty"))) == (TEXT, b"")
 
     async def _copies_files(self) -> bool:
+        await self._put("a", TEXT)
         await self._copy("a", "copy", is_folder=False)
         return await self._read(self._at("copy")) == TEXT
 
@@ -158,14 +161,23 @@ class Prober:
         await self._copy("folder", "folder copy", is_folder=True)
         return await self._read(self._at("folder copy", "inside")) == TEXT
 
+    async def _deletes_full_folders(self) -> bool:
+        full = self._at("full folder")
+        await self._server.make_folder(full)
+        await self._put("full folder/inside", TEXT)
+        await self._server.delete(full, is_folder=True)
+        return await self._server.find(full) is None
+
     async def _find_live_properties(self) -> tuple[str, ...]:
-        return find_live((await self._server.describe(self._at("a"), is_folder=False, names=None)).properties)
+        file = await self._put("new properties", TEXT)
+        return find_live((await self._server.describe(file, is_folder=False, names=None)).properties)
 
     async def _keeps_properties(self) -> bool:
+        file = await self._put("properties", TEXT)
         properties = Properties(self._server, frozenset(self._learned["live_properties"]))
         changes = {"probe": " a <b> \N{LATIN SMALL LETTER E WITH ACUTE}\n", "{urn:kloudless:probe}other": "c"}
-        kept = {each.key: each.value for each in await properties.change(self._at("a"), changes, is_replacing=False)}
-        left = await properties.change(self._at("a"), {"probe": None}, is_replacing=False)
+        kept = {each.key: each.value for each in await properties.change(file, changes, is_replacing=False)}
+        left = await properties.change(file, {"probe": None}, is_replacing=False)
         return kept == changes and [each.key for each in left] == ["{urn:kloudless:probe}other"]
 
     async def _find_lost_characters(self) -> str:
@@ -184,11 +196,25 @@ class Prober:
         lost = "".join(sign for name, sign in wanted.items() if name not in names)
         return lost if SIGNS[-1] not in lost else "".join(sorted({*lost, *set(_CONTROLS) - set(SIGNS)}))
 
+    async def _remove(self, folder: Parts) -> None:
+        """Removes a folder of ours with all it holds, one by one where the server does not do it at once."""
+        with suppress(ConnectorError):
+            await self._server.delete(folder, is_folder=True)
+            return
+        members = await self._server.list_members(folder)
+        for entry in (*members.entries, *members.hidden):
+            with suppress(ConnectorError):
+                inside = (*folder, entry.name)
+                await (self._remove(inside) if entry.is_folder else self._server.delete(inside, is_folder=False))
+        await self._server.delete(folder, is_folder=True)
+
     def _at(self, *names: str | bytes) -> Parts:
         return (*self._folder, *(name if isinstance(name, bytes) else name.encode() for name in names))
 
-    async def _put(self, path: str, data: bytes) -> None:
-        await self._server.put(self._at(*path.split("/")), BytesSource(data), Repeat.IDEMPOTENT)
+    async def _put(self, path: str, data: bytes) -> Parts:
+        file = self._at(*path.split("/"))
+        await self._server.put(file, BytesSource(data), Repeat.IDEMPOTENT)
+        return file
 
     async def _move(self, name: str, target: Parts) -> None:
         await self._server.move(self._at(name), target, is_folder=False, repeat=Repeat.IDEMPOTENT, replaces=False)
@@ -216,11 +242,12 @@ class _Halves:
 
     async def are_unseen(self) -> bool:
         """True when nothing of them is seen while they are sent."""
+        moved = (*self.old[:-1], b"half moved")
         await self.server.put(self.old, BytesSource(self.text), Repeat.IDEMPOTENT)
+        await self.server.put(moved, BytesSource(TEXT), Repeat.IDEMPOTENT)
         try:
             async with asyncio.timeout(HALF_SECONDS_MAX), self._sending(self.old), self._sending(self.new):
                 looks = [await self.left_nothing() for _ in range(HALF_LOOKS)]
-                moved = (*self.old[:-1], b"moved")
                 try:
                     await self.server.move(moved, self.old, is_folder=False, repeat=Repeat.UNSAFE, replaces=False)
                 except ConnectorError as error:

@@ -18,6 +18,7 @@ RISKY_CHARACTERS = ";?\t\r\n"
 class Traits(Struct, frozen=True, kw_only=True):
     """One server's ways. The defaults are those of the worst: all that they cost is requests."""
 
+    can_write: bool = False  # when it was tried, in the account's own folder
     is_put_atomic: bool = False  # a PUT is seen whole or not at all, and never what was cut off
     refuses_put_over: bool = False  # If-None-Match: * is honoured
     refuses_move_over: bool = False  # Overwrite: F is honoured
@@ -26,6 +27,7 @@ class Traits(Struct, frozen=True, kw_only=True):
     locks_each_request: bool = False  # two writes of one name at the same time: one is refused
     copies_files: bool = False
     copies_folders: bool = False
+    deletes_full_folders: bool = False
     takes_unknown_size: bool = False
     gives_ranges: bool = False
     has_exact_etags: bool = False  # each write has another one, however soon after the last, unless it is called weak
@@ -55,6 +57,7 @@ def choose_capabilities(traits: Traits) -> Capabilities:
         MANIFEST.capabilities,
         copy=traits.copies_files,
         copy_folder=traits.copies_folders,
+        delete_recursive=traits.deletes_full_folders,
         get_quota=traits.has_quota,
         list_properties=traits.keeps_properties,
         download_range=traits.gives_ranges,

@@ -11,11 +11,13 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.paths import HIDDEN_PREFIX, Parts, number_name, write_raw_id
+from connectors.core.media_types import read_media_type
+from connectors.core.paths import HIDDEN_PREFIX, Parts, number_name, show, write_raw_id
 from connectors.core.resources import OnConflict, Ref
 from connectors.webdav.api import Server
 from connectors.webdav.manifest import MANIFEST
@@ -28,20 +30,15 @@ PUBLISH_TRIES_MAX = 3  # while others create and delete what stands in the way
 CLEANUP_SECONDS_MAX = 20.0
 NAME_BYTES_MAX = MANIFEST.limits.name_bytes_max or 255
 
-_TAKEN = frozenset({ErrorKind.ALREADY_EXISTS, ErrorKind.WRONG_TYPE, ErrorKind.UNEXPECTED})
-"""What servers answer when something is in the way."""
-
-_UNEXPLAINED = frozenset(
-    {
-        ErrorKind.NOT_FOUND,
-        ErrorKind.WRONG_TYPE,
-        ErrorKind.PERMISSION_DENIED,
-        ErrorKind.UNAVAILABLE,
-        ErrorKind.UNEXPECTED,
-        ErrorKind.UNSUPPORTED,
-    }
-)
-"""What servers answer when the folder to write to is not there, or is a file."""
+_TAKEN = frozenset({ErrorKind.ALREADY_EXISTS, ErrorKind.WRONG_TYPE})
+_UNEXPLAINED = _TAKEN | {
+    ErrorKind.NOT_FOUND,
+    ErrorKind.PERMISSION_DENIED,
+    ErrorKind.UNAVAILABLE,
+    ErrorKind.UNEXPECTED,
+    ErrorKind.UNSUPPORTED,
+}
+"""What servers answer when something is in the way, or the folder to write to is not there or a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class Writer:
                 return await self._put_new(target, source)
             await self._refuse_taken(target)
         async with self._hidden(above) as hidden:
-            await self.server.put(hidden, source, Repeat.IDEMPOTENT)
+            await self.server.put(hidden, source, Repeat.IDEMPOTENT, _describe(name))
             return await self._publish(hidden, target, on_conflict)
 
     async def replace(self, file: Parts, source: ByteSource) -> Placed:
@@ -92,7 +89,7 @@ class Writer:
         if not self.traits.refuses_move_over:
             await self._refuse_taken(target)
         await self._need_folder(target[:-1])
-        async with self._explained(target):
+        async with self._explained(target, is_new=True):
             await self._move(parts, target, is_folder=is_folder, replaces=False)
 
     async def make_folder(self, target: Parts) -> None:
@@ -100,26 +97,27 @@ class Writer:
         if not self.traits.refuses_mkcol_over:
             await self._refuse_taken(target)
         await self._need_folder(target[:-1])
-        async with self._explained(target):
+        async with self._explained(target, is_new=True):
             await self.server.make_folder(target)
 
     async def _put_new(self, target: Parts, source: ByteSource) -> Placed:
         await self._need_folder(target[:-1])
-        async with self._explained(target):
-            await self.server.put(target, source, Repeat.UNSAFE, {"If-None-Match": "*"})
+        async with self._explained(target, is_new=True):
+            await self.server.put(target, source, Repeat.UNSAFE, {**_describe(target[-1]), "If-None-Match": "*"})
         return Placed(target)
 
     async def _replace(self, target: Parts, source: ByteSource, *, is_there: bool) -> Placed:
         there = await self._find_replaceable(target, is_there=is_there)
         if not self.traits.is_put_atomic:
             async with self._hidden(target[:-1]) as hidden:
-                await self.server.put(hidden, source, Repeat.IDEMPOTENT)
+                await self.server.put(hidden, source, Repeat.IDEMPOTENT, _describe(target[-1]))
                 if there is not None and self.traits.keeps_properties:
                     await self.properties.carry_over(target, hidden)
                 return await self._publish(hidden, target, OnConflict.REPLACE, is_there=is_there)
         await self._need_folder(target[:-1])
+        headers = {**_describe(target[-1]), **({"If-Match": "*"} if is_there else {})}
         async with self._explained(target):
-            await self.server.put(target, source, Repeat.IDEMPOTENT, {"If-Match": "*"} if is_there else None)
+            await self.server.put(target, source, Repeat.IDEMPOTENT, headers)
         return Placed(target, there is not None)
 
     @asynccontextmanager
@@ -180,20 +178,24 @@ class Writer:
     async def _publish_new(self, hidden: Parts, target: Parts, *, is_folder: bool) -> None:
         if not self.traits.refuses_move_over:
             await self._refuse_taken(target)
-        async with self._explained(target):
+        async with self._explained(target, is_new=True):
             await self._move(hidden, target, is_folder=is_folder, replaces=False)
 
     async def _move(self, parts: Parts, target: Parts, *, is_folder: bool, replaces: bool) -> None:
-        """Moves. What went meanwhile is not_found, whatever the server calls it; unless it is a repeat that finds its
-        source gone and its target there, which has been done.
+        """Moves. What went meanwhile is not_found, whatever the server calls it; unless its target is there after an
+        attempt that may have moved it, which has been done.
+
+        Over something a move is never repeated blindly: some servers delete the target before they miss the source.
         """
+        repeat = Repeat.UNSAFE if replaces else Repeat.IDEMPOTENT
         try:
-            await self.server.move(parts, target, is_folder=is_folder, repeat=Repeat.IDEMPOTENT, replaces=replaces)
+            await self.server.move(parts, target, is_folder=is_folder, repeat=repeat, replaces=replaces)
         except ConnectorError as error:
-            is_doubtful = error.is_replay or error.kind in _UNEXPLAINED
-            if error.status is None or not is_doubtful or await self.server.find(parts) is not None:
+            may_be_done = error.is_replay or error.maybe_applied
+            is_doubtful = may_be_done or (error.status is not None and error.kind in _UNEXPLAINED - _TAKEN)
+            if not is_doubtful or await self.server.find(parts) is not None:
                 raise
-            if not error.is_replay or await self.server.find(target) is None:
+            if not may_be_done or await self.server.find(target) is None:
                 raise error.restated(ErrorKind.NOT_FOUND, "it is not there any more") from error
 
     async def _find_replaceable(self, target: Parts, *, is_there: bool) -> Entry | None:
@@ -221,31 +223,32 @@ class Writer:
             raise _no_folder(None)
 
     @asynccontextmanager
-    async def _explained(self, target: Parts) -> AsyncIterator[None]:
-        """A block whose refusals say what is wrong with the place."""
+    async def _explained(self, target: Parts, *, is_new: bool = False) -> AsyncIterator[None]:
+        """A block whose refusals say what is wrong with the place; for something new that is also if it is taken."""
         try:
             yield
         except ConnectorError as error:
-            explained = await self._explain(error, target)
+            explained = await self._explain(error, target, is_new=is_new)
             if explained is error:
                 raise
             raise explained from error
 
-    async def _explain(self, error: ConnectorError, target: Parts) -> ConnectorError:
+    async def _explain(self, error: ConnectorError, target: Parts, *, is_new: bool) -> ConnectorError:
         """What a refused write means, by looking at what is there now."""
-        if error.status is None or error.conflict is not None:
-            return error  # no answer, or one that was explained already
+        if error.status is None or error.conflict is not None or error.kind not in _UNEXPLAINED:
+            return error  # no answer, or one that was explained already, or one that needs no explaining
+        is_refused = error.status == HTTPStatus.METHOD_NOT_ALLOWED
         try:
-            there = await self.server.find(target) if error.kind in _TAKEN else None
-            if there is not None:
+            there = await self.server.find(target) if is_new or is_refused or error.kind in _TAKEN else None
+            if there is not None and (is_new or there.is_folder or error.kind in _TAKEN):
                 return _taken(target, there, error)
-            if error.kind not in _TAKEN and error.kind not in _UNEXPLAINED:
-                return error
             above = await self.server.find(target[:-1])
         except ConnectorError:
             return error  # the first one says more
         if above is None:
             return error.restated(ErrorKind.NOT_FOUND, "the folder to put it into is not there")
+        if above.is_folder and is_refused and self.traits.can_write:
+            return error.restated(ErrorKind.UNAVAILABLE, "the server could not write this now")
         return error if above.is_folder else _no_folder(error)
 
     async def _discard(self, hidden: Parts, *, is_folder: bool) -> None:
@@ -253,6 +256,12 @@ class Writer:
         with suppress(ConnectorError, TimeoutError):
             async with asyncio.timeout(CLEANUP_SECONDS_MAX):
                 await self.server.delete(hidden, is_folder=is_folder)
+
+
+def _describe(name: bytes) -> dict[str, str]:
+    """What a server that keeps types should keep: not what a hidden name would make it think."""
+    media_type = read_media_type(show(name))
+    return {} if media_type is None else {"Content-Type": media_type}
 
 
 def _find_free_name(name: bytes, taken: set[bytes], *, is_folder: bool, first_number: int) -> bytes:

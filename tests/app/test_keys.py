@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.accounts.service import reseal_credentials
-from app.applications.service import reseal_keys
 from app.core.keys import KeyRing, KeysError, generate_keys
 from app.core.state import State
-from app.links.service import reseal_tokens
-from app.models import Account, ApiKey, Link, UploadSession
-from app.uploads.service import reseal_states
+from app.models import Account, ApiKey, IdempotentRequest, Link, ServiceKey, UploadSession
+from app.resealing import RESEALERS, reseal_all
 from tests.servers.api import Api, Caller
 
 
@@ -142,8 +139,7 @@ async def _rotate(state: State, *, forgetting: bool) -> int:
     """As another process would: with a ring of its own on the same file."""
     ring = KeyRing.from_file(state.settings.keys_path).rotated()
     other = State(**{name: getattr(state, name) for name in State.__slots__} | {"keys": ring})
-    reseal = (reseal_keys, reseal_credentials, reseal_states, reseal_tokens)
-    count = sum([await reseal_all(other) for reseal_all in reseal])
+    count = await reseal_all(other)
     if forgetting:
         ring.pruned()
     return count
@@ -158,8 +154,12 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
         (caller.folder / "a.txt").write_text("content")
         before = client.get(f"{caller.storage_url}/folders/root/contents").json()
         upload = client.post(url, json={"name": "b.bin", "parent_id": "root"}).json()
+        key = {"Idempotency-Key": "before"}
+        token = client.post(f"{caller.account_url}/tokens", headers=key).json()
+        oauth_client = {"service": "local", "client_id": "me", "client_secret": "a secret of sixteen 1234"}
+        developer.post(f"/v1/meta/applications/{caller.application_id}/service_keys", json=oauth_client)
         link = client.post(f"{caller.storage_url}/links", json={"file_id": before["objects"][0]["id"]}).json()
-        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 4
+        assert api.run(_rotate(api.state, forgetting=forgetting)) >= 6
         api.state.cache.clear()
         made = developer.post(f"/v1/meta/applications/{caller.application_id}/apikeys").json()["key"]
         assert client.get(f"{caller.storage_url}/folders/root/contents").json() == before
@@ -168,6 +168,9 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
         assert client.get(f"{link['url']}/download").content == b"content"
         assert client.put(f"{url}/{upload['id']}", params={"part_number": 1}, content=b"part").status_code == 200
         assert client.post(f"{url}/{upload['id']}/complete").status_code == 201
+        assert client.post(f"{caller.account_url}/tokens", headers=key).json() == token
+        listed = developer.get(f"/v1/meta/applications/{caller.application_id}/service_keys").json()["objects"]
+        assert [entry["client_secret"] for entry in listed] == ["********1234"]
         listed = developer.get(f"/v1/meta/applications/{caller.application_id}/apikeys").json()["objects"]
         assert [entry["key"] for entry in listed] == [caller.api_key, made]
 
@@ -181,6 +184,12 @@ def test_ids_survive_and_the_running_server_goes_on_when_another_process_rotates
                 ),
                 *(await session.scalars(select(ApiKey.sealed_key))),
                 *(await session.scalars(select(UploadSession.sealed_state))),
+                *(await session.scalars(select(ServiceKey.sealed_secret))),
+                *(
+                    await session.scalars(
+                        select(IdempotentRequest.sealed_reply).where(IdempotentRequest.sealed_reply.is_not(None))
+                    )
+                ),
                 *(await session.scalars(select(Link.sealed_token))),
             ]
         return {str(text).split(".")[1] for text in sealed}
@@ -193,7 +202,7 @@ def test_nothing_is_sealed_anew_when_all_is_current(api: Api, caller: Caller) ->
     async def reseal() -> int:
         ring = KeyRing.from_file(api.state.settings.keys_path)
         other = State(**{name: getattr(api.state, name) for name in State.__slots__} | {"keys": ring})
-        return await reseal_keys(other, batch_count=1) + await reseal_credentials(other, batch_count=1)
+        return sum([await reseal(other, batch_count=1) for reseal in RESEALERS])
 
     api.run(reseal())
     assert api.run(reseal()) == 0

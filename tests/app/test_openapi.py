@@ -78,8 +78,12 @@ def test_path_parameters_are_those_of_the_path(operations: dict[tuple[str, str],
         assert sorted(documented) == sorted(re.findall(r"\{(\w+)\}", path)), (method, path)
 
 
-def test_no_route_promises_a_422(document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert not any("422" in operation["responses"] for operation in operations.values())
+def test_only_routes_that_take_a_key_promise_a_422(
+    document: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    for where, operation in operations.items():
+        names = [parameter["name"] for parameter in operation.get("parameters", [])]
+        assert ("422" in operation["responses"]) == ("Idempotency-Key" in names), where
     assert not any("ValidationError" in name for name in document["components"]["schemas"])
 
 
@@ -102,7 +106,9 @@ def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> N
     schemas = document["components"]["schemas"]
     for name in ("FileReply", "FolderReply"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
-    pages = ("ContentsPage", "SearchPage", "RecentPage", "AccountPage")
+    for name in ("SearchPage", "RecentPage", "LinkPage"):
+        assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"errors"}
+    pages = ("ContentsPage", "AccountPage")
     for name in (*pages, "QuotaReply", "UploadSessionReply", "VersionReply", "Capabilities", "Limits"):
         assert set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
     optional = set(schemas["ErrorBody"]["properties"]) - set(schemas["ErrorBody"]["required"])
@@ -115,7 +121,8 @@ def test_only_the_public_pages_need_no_credentials(
 ) -> None:
     assert document["security"] == [{"ApiKey": []}]
     public = {path for (_, path), operation in operations.items() if operation.get("security") == []}
-    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"}
+    services = {"/v1/public/services", "/v1/public/services/{service_name}"}
+    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"} | services
 
 
 class Recorder(httpx.BaseTransport):
@@ -155,6 +162,8 @@ def live(caller: Caller, client: httpx.Client) -> None:
     client.post(f"{storage}/folders", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders?conflict_if_exists=true", headers=key, json={"name": "folder"})
     client.post(f"{storage}/folders", headers=key, json={"name": 7})
+    for name in ("once", "once", "twice"):
+        client.post(f"{storage}/folders", headers={**key, "Idempotency-Key": "a key"}, json={"name": name})
     client.post(f"{storage}/folders", headers=key, content=b"{")
     file = client.post(f"{storage}/files", headers=metadata, content=b"bytes").json()
     client.post(f"{storage}/files?overwrite=true", headers=metadata, content=b"bytes")
@@ -251,19 +260,40 @@ def manage(caller: Caller, client: httpx.Client) -> None:
     """What the developer does, up to the end of everything."""
     key, bearer, developer = caller.key_header, caller.bearer_header, caller.developer_header
     application = f"/v1/meta/applications/{caller.application_id}"
-    for path in ("/v1/meta/applications", application, f"{application}/apikeys"):
+    me = "/v1/meta/developers/me"
+    for path in ("/v1/meta/applications", application, f"{application}/apikeys", "/v1/meta/developers", me):
         client.get(path, headers=developer)
         client.get(path, headers=bearer)
+    client.patch(me, headers=developer, json={"first_name": "Ada"})
+    for name, body in (
+        ("trusted_domains", {"domain": "example.com"}),
+        ("redirect_uris", {"url": "https://example.com/"}),
+        ("service_keys", {"service": "local", "client_id": "me", "client_secret": "secret"}),
+    ):
+        added = client.post(f"{application}/{name}", headers=developer, json=body).json()
+        client.post(f"{application}/{name}", headers=developer, json=body)
+        client.post(f"{application}/{name}", headers=developer, json={})
+        client.get(f"{application}/{name}", headers=developer)
+        client.get(added["href"], headers=developer)
+        if name == "service_keys":
+            client.patch(added["href"], headers=developer, json={"client_id": "you"})
+        client.delete(added["href"], headers=developer)
+        client.get(added["href"], headers=developer)
     client.patch(application, headers=developer, json={"name": "Another name"})
     added = client.post(f"{application}/apikeys", headers=developer).json()
     client.delete(f"{application}/apikeys/{added['key']}", headers=developer)
     client.post("/v1/meta/applications", headers=developer, json={"name": "One more"})
+    last = client.get(caller.account_url, headers=key).headers["x-request-id"]
+    for path in ("/v1/requests", f"/v1/requests/{last}", "/v1/requests?status=many", "/v1/requests/nonsense"):
+        client.get(path, headers=key)
     client.delete("/v1/oauth/token", headers=bearer)
     client.post("/v1/accounts", headers=key, json={"account": "a", "service": "unheard of"})
     client.delete(caller.account_url, headers=key)
     client.delete(application, headers=developer)
-    client.get("/health")
-    client.get("/ready")
+    for path in ("/health", "/ready", "/v1/public/services"):
+        client.get(path)
+    client.get("/v1/public/services/local?retrieve_properties=true")
+    client.get("/v1/public/services/nonsense")
 
 
 def find_operation(operations: Iterable[tuple[str, str]], method: str, path: str) -> tuple[str, str]:

@@ -15,6 +15,8 @@ PUBLIC = frozenset(
     {
         "GET /health",
         "GET /ready",
+        "GET /v1/public/services",
+        "GET /v1/public/services/{service_name}",
         "GET /l/{token}",
         "HEAD /l/{token}",
         "POST /l/{token}",

@@ -41,6 +41,7 @@ Kind = Literal["server", "reference"]
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
+PLENTY = 10**6
 POLL_SECONDS = 0.05
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20)}
 """As the image and the unit file set them."""
@@ -114,7 +115,16 @@ def _wait_until_ready(server: BenchServer) -> None:
 def main(kind: str, folder: Path, origin_url: str, ca_file: Path, files: list[str]) -> None:
     """Sets up database, application and account, says how to reach them, and serves until it is ended."""
     settings = Settings(
-        data_dir=folder, port=find_free_port(), provider_ca_file=ca_file, keys_file=folder.parent / "keys"
+        data_dir=folder,
+        port=find_free_port(),
+        provider_ca_file=ca_file,
+        keys_file=folder.parent / "keys",
+        # Counted, and never reached.
+        application_requests_per_second=PLENTY,
+        application_requests_burst=PLENTY,
+        account_requests_per_second=PLENTY,
+        account_requests_burst=PLENTY,
+        account_requests_parallel_max=PLENTY,
     )
     set_up_logging(level=settings.log_level, log_format=settings.log_format)
     KeyRing.from_file(settings.keys_path, create=True)

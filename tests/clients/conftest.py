@@ -1,23 +1,31 @@
-"""One server for the official clients, and a fresh account of every connector that they are tried on."""
+"""One server for the official clients, and a fresh account of every kind that they are tried on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.accounts import KINDS, LOOPBACK, AccountKind
 from tests.servers.api import Api, Caller, build_settings, running_api
 
-CALLERS: dict[str, Callable[[Api], Caller]] = {"local": Api.create_caller}
-"""By service: makes an application with an account that is empty. A new connector adds its line."""
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One case per kind of account that offers what the case needs."""
+    if "account_kind" not in metafunc.fixturenames:
+        return
+    needs = {need for mark in metafunc.definition.iter_markers("needs") for need in mark.args}
+    kinds = [kind for kind in KINDS if needs <= kind.offers]
+    metafunc.parametrize("account_kind", kinds, ids=[kind.name for kind in kinds])
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with running_api(build_settings(tmp_path_factory.mktemp("clients"))) as running:
+    settings = build_settings(tmp_path_factory.mktemp("clients"), allowed_networks=[LOOPBACK])
+    with running_api(settings) as running:
         yield running
 
 
-@pytest.fixture(params=CALLERS)
-def caller(request: pytest.FixtureRequest, api: Api) -> Caller:
-    return CALLERS[request.param](api)
+@pytest.fixture
+def caller(account_kind: AccountKind, api: Api) -> Caller:
+    return api.create_caller(account_kind.build)

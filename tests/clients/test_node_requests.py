@@ -201,6 +201,7 @@ def test_next_request_is_not_misread_when_json_was_longer_than_its_length(
     assert client.get(f"{caller.storage_url}/folders/root/contents").json()["objects"] == []
 
 
+@pytest.mark.needs("start_upload")
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
 def test_file_is_whole_when_three_parts_come_at_once(
     wire: Wire, caller: Caller, client: httpx.Client, order: tuple[int, ...]
@@ -219,6 +220,7 @@ def test_file_is_whole_when_three_parts_come_at_once(
     assert client.get(file["href"] + "/contents").content == parts[1] + parts[2] + parts[3]
 
 
+@pytest.mark.needs("start_upload")
 def test_complete_is_refused_when_a_part_was_rejected(wire: Wire, caller: Caller, client: httpx.Client) -> None:
     url = f"{caller.storage_url}/multipart"
     session = wire.call("POST", url, {"parent_id": "root", "name": "parts.bin", "size": 200_000}).data
@@ -227,6 +229,7 @@ def test_complete_is_refused_when_a_part_was_rejected(wire: Wire, caller: Caller
     assert client.get(f"{caller.storage_url}/folders/root/contents").json()["objects"] == []
 
 
+@pytest.mark.needs("start_upload")
 def test_file_is_empty_when_upload_in_parts_had_none(wire: Wire, caller: Caller) -> None:
     url = f"{caller.storage_url}/multipart"
     session = wire.call("POST", url, {"parent_id": "root", "name": "empty.bin", "size": 0}).data

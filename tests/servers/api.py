@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import ssl
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +39,10 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the machine's certif
 
 @dataclass(frozen=True)
 class Caller:
-    """An application with its developer, its key, and one connected account on a folder of its own."""
+    """An application with its developer, its key, and one connected account on a new, empty place.
+
+    `folder` is where a local account's files are.
+    """
 
     api: Api
     application_id: str
@@ -102,8 +105,11 @@ class Api:
         """Runs a coroutine on the server's event loop."""
         return asyncio.run_coroutine_threadsafe(operation, self.loop).result(CALL_SECONDS_MAX)
 
-    def create_caller(self) -> Caller:
-        """A fresh developer, application and account: tests share a server, never these."""
+    def create_caller(self, build_account: BuildAccount | None = None) -> Caller:
+        """A fresh developer, application and account: tests share a server, never these.
+
+        The account is a local one unless `build_account` says what to connect.
+        """
 
         async def create() -> tuple[str, str, str]:
             async with self.state.db.writing() as session:
@@ -115,15 +121,23 @@ class Api:
 
         application_id, api_key, developer_token = self.run(create())
         name = secrets.token_hex(8)
-        folder = self.files / name
-        folder.mkdir()
+        body = (build_account or build_local_account)(self, name)
         with self.client({"Authorization": f"APIKey {api_key}"}) as client:
-            body = {"account": name, "service": "local", "token": ROOT, "folder": name}
-            account = client.post("/v1/accounts", json=body)
+            account = client.post("/v1/accounts", json={"account": name, **body})
             assert account.status_code == 201, account.text
             account_id = account.json()["id"]
             token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
-        return Caller(self, application_id, api_key, developer_token, account_id, token, folder)
+        return Caller(self, application_id, api_key, developer_token, account_id, token, self.files / name)
+
+
+BuildAccount = Callable[[Api, str], dict[str, Any]]
+"""Makes a new, empty place of a name, and gives the body that connects it."""
+
+
+def build_local_account(api: Api, name: str) -> dict[str, Any]:
+    """A folder of this machine."""
+    (api.files / name).mkdir()
+    return {"service": "local", "token": ROOT, "folder": name}
 
 
 def build_settings(folder: Path, **given: Any) -> Settings:
@@ -136,6 +150,10 @@ def build_settings(folder: Path, **given: Any) -> Settings:
             "local": {"roots": {ROOT: {"folder": str(files), "applications": ["*"]}}, "allow_api_accounts": True}
         },
         "log_level": "error",
+        # No test is slowed down by what another one has asked for; those about limits set their own.
+        "application_requests_per_second": 0,
+        "account_requests_per_second": 0,
+        "failed_logins_per_second": 0,
     }
     return Settings(**({"port": find_free_port()} | values | given))
 

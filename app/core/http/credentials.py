@@ -10,7 +10,7 @@ from app.core.errors import ApiError, ErrorCode
 
 Scheme = Literal["bearer", "apikey", "developerkey"]
 _SCHEMES: dict[str, Scheme] = {"bearer": "bearer", "apikey": "apikey", "developerkey": "developerkey"}
-SECRET_CHARACTERS_MAX = 1024
+SECRETS_CHARACTERS_MAX = 1024
 
 
 class Credentials(NamedTuple):
@@ -22,6 +22,19 @@ class Credentials(NamedTuple):
 
 def read_credentials(request: Request) -> Credentials:
     """The caller's scheme and secret; ApiError 401 without usable ones."""
+    scheme, secret = _read(request)
+    if "," in secret:
+        raise ApiError(ErrorCode.UNAUTHORIZED, "Several tokens at once are not supported here; send one.")
+    return Credentials(scheme, secret)
+
+
+def read_many_credentials(request: Request) -> list[Credentials]:
+    """One or more secrets of one scheme, separated by commas; ApiError 401 as above."""
+    scheme, secrets = _read(request)
+    return [Credentials(scheme, secret.strip()) for secret in secrets.split(",") if secret.strip()]
+
+
+def _read(request: Request) -> tuple[Scheme, str]:
     header = request.headers.get("authorization")
     if not header:
         raise ApiError(
@@ -31,8 +44,6 @@ def read_credentials(request: Request) -> Credentials:
     name, _, secret = header.strip().partition(" ")
     scheme = _SCHEMES.get(name.lower())
     secret = secret.strip()
-    if scheme is None or not secret or len(secret) > SECRET_CHARACTERS_MAX:
+    if scheme is None or not secret.strip(", ") or len(secret) > SECRETS_CHARACTERS_MAX:
         raise ApiError(ErrorCode.UNAUTHORIZED, "The Authorization header must be 'APIKey <key>' or 'Bearer <token>'.")
-    if "," in secret:
-        raise ApiError(ErrorCode.UNAUTHORIZED, "Several tokens at once are not supported here; send one.")
-    return Credentials(scheme, secret)
+    return scheme, secret

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.core.http.replies import REF_TEMPLATE
 
 FIXED_FIELDS = ("type", "api")
-NEVER_SENT = "422"  # wrong parameters are 400
+NEVER_SENT = "422"  # as FastAPI describes it: wrong parameters are 400
 NEVER_SENT_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
@@ -48,7 +48,8 @@ def _complete(plain: dict[str, Any], structs: list[Any]) -> dict[str, Any]:
     plain["security"] = [{"ApiKey": []}]
     for methods in plain["paths"].values():
         for operation in methods.values():
-            operation["responses"].pop(NEVER_SENT, None)
+            if "HTTPValidationError" in str(operation["responses"].get(NEVER_SENT)):
+                del operation["responses"][NEVER_SENT]
     completed: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(plain))  # JSON's types only: no tuples
     return completed
 

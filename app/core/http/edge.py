@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
-from time import perf_counter
+from time import perf_counter, time
 
 import msgspec
 import structlog
@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorBody, ErrorCode
+from app.core.journal import CALLS, CallCount, SeenRequest
 from app.core.state import State
 from connectors.core.idle import IdleWatch
 
@@ -19,7 +20,10 @@ PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
 CORS_MAX_AGE_SECONDS = 600
 RETRY_AFTER_SECONDS = 1
 
-_EXPOSED = b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, X-Request-Id"
+_EXPOSED = (
+    b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
+    b"RateLimit-Policy, Retry-After, X-Request-Id"
+)
 
 log = structlog.get_logger("app.request")
 
@@ -27,13 +31,32 @@ log = structlog.get_logger("app.request")
 class RequestState:
     """What the layers of one request share; at `scope["state"]["request"]`."""
 
-    __slots__ = ("body_bytes_max", "body_idle_seconds_max", "id", "origin")
+    __slots__ = (
+        "account_id",
+        "application_id",
+        "body_bytes_max",
+        "body_idle_seconds_max",
+        "error_code",
+        "held_accounts",
+        "id",
+        "origin",
+        "rate_policies",
+        "rates",
+        "service",
+    )
 
     def __init__(self, *, body_bytes_max: int, body_idle_seconds_max: float) -> None:
         self.id = str(uuid.uuid4())
         self.origin = ""
         self.body_bytes_max = body_bytes_max  # byte routes raise it before they read
         self.body_idle_seconds_max = body_idle_seconds_max
+        self.rate_policies: list[str] = []
+        self.rates: list[str] = []
+        self.held_accounts: list[int] = []  # counted as running until the end
+        self.application_id: str | None = None  # whose request it is, once that is known
+        self.account_id: int | None = None
+        self.service: str | None = None
+        self.error_code: str | None = None
 
 
 class Edge:
@@ -60,7 +83,9 @@ class Edge:
         headers = Headers(scope=scope)
         reply = _Reply(send, state)
         body = _Body(receive, state)
-        started = perf_counter()
+        calls = CallCount()
+        CALLS.set(calls)
+        started_at, started = time(), perf_counter()
         self._running_count += 1
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
@@ -77,14 +102,29 @@ class Edge:
         finally:
             body.close()
             self._running_count -= 1
-            route = scope.get("route")
-            log.info(
-                "request",
-                method=scope["method"],
-                route=getattr(route, "path", None),
-                status=reply.status,
-                seconds=round(perf_counter() - started, 4),
-            )
+            if state.held_accounts and self.state.limits.parallel is not None:
+                self.state.limits.parallel.leave(state.held_accounts)
+            route = getattr(scope.get("route"), "path", None)
+            seconds = perf_counter() - started
+            log.info("request", method=scope["method"], route=route, status=reply.status, seconds=round(seconds, 4))
+            if self.state.journal is not None and state.application_id is not None:
+                self.state.journal.note(
+                    SeenRequest(
+                        state.application_id,
+                        state.account_id,
+                        state.id,
+                        scope["method"],
+                        route or "",
+                        state.service,
+                        reply.status,
+                        state.error_code,
+                        started_at,
+                        seconds,
+                        body.size_bytes,
+                        reply.size_bytes,
+                        calls.value,
+                    )
+                )
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers) -> None:
@@ -129,6 +169,7 @@ class _Reply:
         self._send = send
         self.state = state
         self.status: int | None = None
+        self.size_bytes = 0
         self.is_complete = False
 
     async def __call__(self, message: Message) -> None:
@@ -141,10 +182,18 @@ class _Reply:
                 (b"access-control-allow-origin", b"*"),
                 (b"access-control-expose-headers", _EXPOSED),
             ]
+            if self.state.rates:
+                message["headers"] += [
+                    (b"ratelimit-policy", ", ".join(self.state.rate_policies).encode()),
+                    (b"ratelimit", ", ".join(self.state.rates).encode()),
+                ]
+        elif message["type"] == "http.response.body":
+            self.size_bytes += len(message.get("body", b""))
         self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 
     async def send_error(self, error: ApiError, status: int | None = None) -> None:
+        self.state.error_code = error.code.code
         body, headers = encode_error(error, self.state.id, status=status)
         pairs = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
         await self({"type": "http.response.start", "status": status or error.code.status, "headers": pairs})
@@ -193,7 +242,7 @@ class _Body:
         self._receive = receive
         self._state = state
         self._watch: IdleWatch | None = None
-        self._size_bytes = 0
+        self.size_bytes = 0
         self._is_complete = False
 
     async def __call__(self) -> Message:
@@ -212,8 +261,8 @@ class _Body:
         if not message.get("more_body", False):
             self._is_complete = True
             self.close()
-        self._size_bytes += len(message.get("body", b""))
-        if self._size_bytes > self._state.body_bytes_max:
+        self.size_bytes += len(message.get("body", b""))
+        if self.size_bytes > self._state.body_bytes_max:
             raise ApiError(
                 ErrorCode.REQUEST_TOO_LARGE,
                 f"The body is larger than {self._state.body_bytes_max} bytes.",

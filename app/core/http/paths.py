@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorCode
 
+NUMBER_DIGITS_MAX = 16  # below 2^53, as clients can hold it
+
 
 class CanonicalPaths:
     """Splits the raw path on "/", drops empty parts and decodes each; only "%" and "/" inside a part stay encoded,
@@ -39,3 +41,10 @@ def read_segment(text: str) -> str:
     if "\0" in segment:
         raise ApiError(ErrorCode.NOT_FOUND)
     return segment
+
+
+def read_number_segment(text: str) -> int:
+    """A path parameter that is a row's number. ApiError 404 for anything else: there is nothing of that name."""
+    if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX:
+        return int(text)
+    raise ApiError(ErrorCode.NOT_FOUND)

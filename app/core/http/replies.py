@@ -89,9 +89,26 @@ STRUCTS: list[Any] = []  # every struct that a route answers with; main merges t
 ERRORS_OF_ALL = (
     ErrorCode.BAD_REQUEST,
     ErrorCode.INVALID_PARAMETERS,
+    ErrorCode.TOO_MANY_REQUESTS,
     ErrorCode.INTERNAL_ERROR,
     ErrorCode.SERVICE_NOT_AVAILABLE,
 )
+IDEMPOTENCY_KEY = "Idempotency-Key"
+KEY_PARAMETER = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "A text of your choice, such as a UUID, that stands for this one request for 24 hours. If it comes "
+    "again, nothing is done again: the first reply is repeated, with `Idempotency-Replayed: true`. While the first "
+    "request runs, and when it is not known whether it took effect, the answer is 409. A request that failed without "
+    "effect may be repeated with the same key.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def takes_idempotency_key(route: APIRoute) -> bool:
+    """True if the route was described so."""
+    return KEY_PARAMETER in (route.openapi_extra or {}).get("parameters", ())
 
 
 def _build_content(content: object) -> dict[str, Any]:
@@ -111,15 +128,20 @@ def describe(
     parameters: tuple[dict[str, Any], ...] = (),
     body: dict[str, Any] | None = None,
     is_public: bool = False,
+    takes_key: bool = False,
 ) -> Description:
     """What OpenAPI shall say of a route that answers with structs; unpack into the route's decorator.
 
     `reply` is a struct type, or an OpenAPI content object, or None for an empty reply. `also` holds other
-    good statuses. Errors that every route may give are added. `is_public` says that it needs no credentials.
+    good statuses. Errors that every route may give are added. `is_public` says that it needs no credentials,
+    `takes_key` that it obeys an Idempotency-Key; its route class must be one that does.
     """
     responses: dict[int | str, dict[str, Any]] = {}
     for code, content in {status: reply, **(also or {})}.items():
         responses[code] = {"description": "Success"} | ({"content": _build_content(content)} if content else {})
+    if takes_key:
+        errors = (*errors, ErrorCode.CONFLICT, ErrorCode.IDEMPOTENCY_MISMATCH)
+        parameters = (*parameters, KEY_PARAMETER)
     for error in (*errors, *ERRORS_OF_ALL):
         entry = responses.setdefault(error.status, {"description": "", "content": _build_content(ErrorBody)})
         if f"`{error.code}`" not in entry["description"]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -51,6 +51,14 @@ WHOLE_BODY_BYTES_MAX = "kloudless.whole_body_bytes_max"
 attempt, so that one that breaks off is repeated like any other failure, and shown to the provider's own reading, since
 some providers say 200 and tell of a failure in the body.
 """
+
+READ_REPLY = "kloudless.read_reply"
+"""Where a request's extensions have a function that reads a good reply while it comes, within the attempt: what it
+raises is an answer like any other, so that a reply that breaks off is asked for again. Each attempt begins it anew.
+"""
+
+ReadReply = Callable[[httpx.Response], Awaitable[None]]
+"""Takes all that it wants of a reply; closing it is not its business."""
 
 ClassifyReply = Callable[[httpx.Response, bytes], ConnectorError | None]
 """A provider's own reading of a bad reply and the start of its body; None leaves it to the common table."""
@@ -89,6 +97,9 @@ def classify(
         reply = await send(request)
         status = reply.status_code
         if reply.is_success or status in PASSING or status in request.extensions.get(EXPECTED_STATUSES, ()):
+            read_reply = request.extensions.get(READ_REPLY)
+            if read_reply is not None:
+                return await _read_with(read_reply, reply)
             bytes_max = request.extensions.get(WHOLE_BODY_BYTES_MAX)
             if bytes_max is None:
                 return reply
@@ -139,6 +150,14 @@ async def _read_start_and_close(reply: httpx.Response) -> bytes:
     finally:
         await reply.aclose()
     return bytes(start[:ERROR_BODY_BYTES_MAX])
+
+
+async def _read_with(read_reply: ReadReply, reply: httpx.Response) -> httpx.Response:
+    try:
+        await read_reply(reply)
+    finally:
+        await reply.aclose()
+    return reply
 
 
 async def _read_whole(reply: httpx.Response, bytes_max: int, request: httpx.Request) -> httpx.Response:

@@ -14,6 +14,7 @@ from app.links.service import LINKS_MAX
 from app.models import Link
 from tests.app.drive import Drive, read_error, read_json
 from tests.app.links.conftest import Links
+from tests.servers.api import Caller
 
 
 def test_new_link_says_all_that_is_known_of_it(links: Links) -> None:
@@ -242,7 +243,7 @@ def test_link_that_never_was_is_404(links: Links, link_id: str) -> None:
 
 
 def test_one_more_link_than_an_account_may_have_is_400(links: Links) -> None:
-    rows = [_build_row(links.drive.caller.account_id) for _ in range(LINKS_MAX)]
+    rows = [_build_row(links.drive.caller) for _ in range(LINKS_MAX)]
 
     async def fill() -> None:
         async with links.drive.caller.api.state.db.writing() as session:
@@ -257,13 +258,14 @@ def test_one_more_link_than_an_account_may_have_is_400(links: Links) -> None:
     assert links.drive.client.delete(links.drive.caller.account_url).status_code == 204  # what was never sealed goes
 
 
-def _build_row(account_id: int) -> dict[str, Any]:
+def _build_row(caller: Caller) -> dict[str, Any]:
+    token_hash = secrets.token_hex(32)
     return {
         "id": secrets.token_urlsafe(16),
-        "account_id": account_id,
+        "account_id": caller.account_id,
         "file_raw_id": "/a",
-        "token_hash": secrets.token_hex(32),
-        "sealed_token": "sealed",
+        "token_hash": token_hash,
+        "sealed_token": caller.api.state.keys.seal(b"token", purpose=f"link:{token_hash}"),
         "created_at": now(),
         "modified_at": now(),
     }

@@ -16,6 +16,7 @@ from connectors.core.bytesource import BytesSource
 from connectors.core.call import INTENT, Intent
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.layers.classify import READ_REPLY
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import Limits, Manifest
 from connectors.core.stack import Runtime, SingleFlightTokens, Token
@@ -162,6 +163,47 @@ class TestAmbiguousWrites:
             with pytest.raises(ConnectorError) as caught:
                 await ask(server, UPLOAD_ONCE, "PUT", tokens=tokens)
         assert (caught.value.kind, len(server.seen)) == (ErrorKind.UNAVAILABLE, 1)
+
+
+class TestReadingWithin:
+    @staticmethod
+    def request(server: ScriptedServer, read: Callable[[httpx.Response], Any], intent: Intent = READ) -> httpx.Request:
+        request = http_request(url=server.url, intent=intent)
+        request.extensions[READ_REPLY] = read
+        return request
+
+    async def test_reply_that_breaks_off_is_asked_for_again(self, runtime: Runtime) -> None:
+        bodies: list[bytes] = []
+
+        async def read(reply: httpx.Response) -> None:
+            bodies.append(b"".join([chunk async for chunk in reply.aiter_raw()]))
+            if bodies[-1] != b"whole":
+                raise unavailable()
+
+        async with ScriptedServer(Reply(body=b"wh"), Reply(body=b"whole")) as server:
+            reply = await runtime.build_send(build_manifest(), "7")(self.request(server, read))
+        assert (bodies, reply.is_closed, len(server.seen)) == ([b"wh", b"whole"], True, 2)
+
+    async def test_write_is_not_repeated_when_its_reply_breaks_off(self, runtime: Runtime) -> None:
+        async def read(_: httpx.Response) -> None:
+            raise unavailable(maybe_applied=True)
+
+        async with ScriptedServer(Reply()) as server:
+            with pytest.raises(ConnectorError):
+                await runtime.build_send(build_manifest(), "7")(self.request(server, read, CREATE))
+        assert len(server.seen) == 1
+
+    async def test_slot_is_free_when_the_reply_has_been_read(self, transport: Transport) -> None:
+        manifest = build_manifest(limits=Limits(requests_parallel_max=1))
+        runtime = Runtime(clock=ManualClock(), transport=transport)
+
+        async def read(reply: httpx.Response) -> None:
+            await reply.aread()
+
+        async with ScriptedServer(Reply(body=b"whole")) as server:
+            for _ in range(3):
+                await runtime.build_send(manifest, "7")(self.request(server, read))
+        assert len(server.seen) == 3
 
 
 class TestTokens:

@@ -20,6 +20,7 @@ from tests.servers.webdav import WebDavServer
 LOOPBACK = "127.0.0.0/8"
 
 APACHE = Traits(
+    can_write=True,
     is_put_atomic=True,
     refuses_put_over=True,
     refuses_move_over=True,
@@ -27,6 +28,7 @@ APACHE = Traits(
     refuses_missing_parent=True,
     copies_files=True,
     copies_folders=True,
+    deletes_full_folders=True,
     takes_unknown_size=True,
     gives_ranges=True,
     has_exact_etags=True,

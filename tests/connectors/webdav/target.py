@@ -1,9 +1,10 @@
-"""Real servers, each with the abilities that probing must find out about it."""
+"""Real servers, each with the abilities that probing must find out about it; some with every third call failing."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from connectors.core.connector import Connector
 from connectors.core.stack import Runtime
 from connectors.webdav.traits import Traits, choose_capabilities, describe_account
+from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
 from tests.connectors.webdav.servers import (
     APACHE,
@@ -21,7 +23,7 @@ from tests.connectors.webdav.servers import (
     get_credentials,
     open_account,
 )
-from tests.servers.apache import SHARED_APACHE, SHARED_APACHE_DIGEST
+from tests.servers.apache import SHARED_APACHE
 from tests.servers.rclone import SHARED_RCLONE_WEBDAV
 from tests.servers.shared import Shared
 from tests.servers.webdav import WebDavServer
@@ -33,9 +35,9 @@ LEARNED: dict[str, dict[str, Any]] = {}
 """By the server's address: found out once in a test process, as it would be when an account is connected."""
 
 
-def build_runtime() -> Runtime:
+def build_runtime(kind: type[Runtime | FailingRuntime] = Runtime) -> Runtime:
     """One that reaches this machine."""
-    return Runtime(guarded_transport=build_guarded_transport())
+    return kind(guarded_transport=build_guarded_transport())
 
 
 def open_on(
@@ -58,15 +60,24 @@ def open_on(
     return open_on_server
 
 
-def build_target(name: str, traits: Traits, shared: Shared[WebDavServer]) -> Target:
+def build_target(
+    name: str, traits: Traits, shared: Shared[WebDavServer], build: Callable[[], Runtime] = build_runtime
+) -> Target:
     """A server with what an account on it declares."""
-    manifest = msgspec.structs.replace(describe_account(traits), capabilities=choose_capabilities(traits))
-    return Target(name=f"webdav-{name}", manifest=manifest, open=open_on(shared), settle_seconds_max=ETAG_SECONDS_MAX)
+    return Target(
+        name=f"webdav-{name}",
+        manifest=msgspec.structs.replace(describe_account(traits), capabilities=choose_capabilities(traits)),
+        open=open_on(shared, build),
+        settle_seconds_max=ETAG_SECONDS_MAX,
+    )
 
+
+build_failing_runtime = partial(build_runtime, FailingRuntime)
 
 TARGETS = (
     build_target("apache", APACHE, SHARED_APACHE),
-    build_target("apache-digest", APACHE, SHARED_APACHE_DIGEST),
     build_target("wsgidav", WSGIDAV, SHARED_WSGIDAV),
     build_target("rclone", RCLONE, SHARED_RCLONE_WEBDAV),
+    build_target("apache+faults", APACHE, SHARED_APACHE, build_failing_runtime),
+    build_target("wsgidav+faults", WSGIDAV, SHARED_WSGIDAV, build_failing_runtime),
 )

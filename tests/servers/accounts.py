@@ -1,0 +1,54 @@
+"""The kinds of accounts that are connected through the API, each with new, empty places on a real server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.servers.apache import SHARED_APACHE
+from tests.servers.api import Api, BuildAccount, build_local_account
+from tests.servers.seaweedfs import SHARED_SEAWEEDFS
+
+LOOPBACK = "127.0.0.0/8"
+"""What a test server's `allowed_networks` must hold, for those servers to be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountKind:
+    """How to connect an account, and the capabilities that tell it from others."""
+
+    name: str
+    build: BuildAccount
+    offers: frozenset[str]
+
+
+def build_seaweedfs_account(_api: Api, name: str) -> dict[str, Any]:
+    """A folder of the common bucket."""
+    server = SHARED_SEAWEEDFS.get()
+    return {
+        "service": "s3_compatible",
+        "endpoint": server.url,
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+        "bucket": server.bucket,
+        "prefix": name,
+    }
+
+
+def build_apache_account(_api: Api, name: str) -> dict[str, Any]:
+    """A new folder."""
+    server = SHARED_APACHE.get()
+    (server.root / name).mkdir()
+    return {"service": "webdav", "url": f"{server.url}{name}/", "username": server.user, "password": server.password}
+
+
+LOCAL = AccountKind(name="local", build=build_local_account, offers=frozenset({"start_upload", "get_quota"}))
+SEAWEEDFS = AccountKind(
+    name="seaweedfs",
+    build=build_seaweedfs_account,
+    offers=frozenset({"start_upload", "list_permissions", "set_permissions", "list_properties"}),
+)
+APACHE = AccountKind(name="apache", build=build_apache_account, offers=frozenset({"list_properties"}))
+
+KINDS = (LOCAL, SEAWEEDFS, APACHE)
+"""All of them."""
