@@ -143,6 +143,13 @@ def test_what_can_be_read_is_read_when_a_key_is_echoed_that_no_document_can_hold
     assert documents.read_copied(body.encode()) == Copied(etag="e-2")
 
 
+def test_next_page_is_found_when_the_store_spoils_a_token_that_is_a_key() -> None:
+    body = LISTING.replace("photos%2Fempty", "photos%2F%0Bend").replace(
+        "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=", "photos/\ufffdend"
+    )
+    assert documents.read_listing(body.encode(), is_plus_space=True).token == "photos/\x0bend"
+
+
 def test_buckets_are_read_when_they_are_as_documented() -> None:
     body = f"""{HEAD}<ListAllMyBucketsResult {SPACE}>
       <Buckets><Bucket><BucketRegion>eu-west-1</BucketRegion><CreationDate>2019-12-11T23:32:47+00:00</CreationDate>
