@@ -29,6 +29,9 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
+soak: $(VENV)/.dev ## crash runs by the hundred; SOAK_RUNS and SOAK_SEED say how many and which
+	@SOAK_RUNS=$${SOAK_RUNS:-400} $(BIN)/python -m tests.run tests/journeys/test_transfer_crash.py -n 2 -q
+
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,4 +56,4 @@ lock: $(VENV)/.dev ## resolve the lock files anew
 clean: ## remove the environment and caches (never data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage*
 
-.PHONY: help run test check fix bench lock clean
+.PHONY: help run test soak check fix bench lock clean

@@ -146,7 +146,8 @@ def serve(
         if demo:
             settings = allow_this_machine(settings)
             greeting = describe_demo(settings, _run(prepare_demo))
-        server = build_server(build_app(settings), settings)
+        app = build_app(settings)
+        server = build_server(app, settings, on_stop=app.state.signals.stop)
         print(greeting, flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
         with suppress(KeyboardInterrupt):

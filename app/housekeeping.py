@@ -15,6 +15,7 @@ from app.core.locks import try_to_hold
 from app.core.state import State
 from app.idempotency import service as idempotency
 from app.requests import service as requests
+from app.tasks import service as tasks
 from app.uploads import service as uploads
 
 MINUTE_SECONDS = 60.0
@@ -38,6 +39,7 @@ JOBS = (
     Job(name="forget ended uploads", every_seconds=HOUR_SECONDS, run=uploads.delete_ended),
     Job(name="delete accounts of deleted applications", every_seconds=HOUR_SECONDS, run=accounts.delete_orphans),
     Job(name="forget old Idempotency-Keys", every_seconds=HOUR_SECONDS, run=idempotency.delete_expired),
+    Job(name="forget ended tasks", every_seconds=HOUR_SECONDS, run=tasks.forget_ended),
     Job(name="forget old requests", every_seconds=HOUR_SECONDS, run=requests.delete_old),
 )
 

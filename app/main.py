@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -24,10 +24,15 @@ from app.core.http.replies import STRUCTS, get_request_state
 from app.core.notices import listen
 from app.core.settings import Settings
 from app.core.state import State, build_state
+from app.fetching import service as fetching
 from app.housekeeping import keep_house
 from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
+from app.tasks.claims import BuildWork
+from app.tasks.runner import Runner
+from app.transfers import service as transfers
+from app.transfers.service import STREAMS_MAX
 from connectors.core.errors import ConnectorError
 from connectors.core.service import Registry
 
@@ -80,9 +85,10 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
 def _build_lifespan(state: State) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runner = asyncio.create_task(build_runner(state).run())
         tasks = [
             asyncio.create_task(keep_house(state)),
-            asyncio.create_task(listen(state.db, state.cache)),
+            asyncio.create_task(listen(state.db, on_change=state.note_change, on_gap=state.note_gap)),
             asyncio.create_task(app.state.request_log.keep()),
         ]
         # What lives for ever need not be looked at by each collection: that is where listings lost their time.
@@ -92,12 +98,25 @@ def _build_lifespan(state: State) -> Any:
         try:
             yield
         finally:
+            state.signals.stop()
+            await asyncio.wait([runner])
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await state.aclose()
 
     return lifespan
+
+
+def build_runner(state: State) -> Runner:
+    """Runs the tasks of every kind."""
+    return Runner(state, build_kinds())
+
+
+def build_kinds() -> Mapping[str, BuildWork]:
+    """The work behind every kind of task, with the streams that they share."""
+    streams = asyncio.Semaphore(STREAMS_MAX)
+    return {**transfers.build_kinds(streams), **fetching.build_kinds(streams)}
 
 
 def _answer(request: Request, error: ApiError) -> Response:

@@ -20,6 +20,7 @@ from app.search import endpoints as search
 from app.storage import archive_endpoints as archives
 from app.storage import endpoints as storage
 from app.storage import file_endpoints as files
+from app.storage import task_endpoints as tasks
 from app.system import endpoints as system
 from app.thumbnails import endpoints as thumbnails
 from app.uploads import endpoints as uploads
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     uploads.router,
     uploads.direct,
+    tasks.router,
     links.router,
     public_links.direct,
     permissions.router,

@@ -6,7 +6,7 @@ import fcntl
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,14 +66,26 @@ def open_socket(settings: Settings) -> socket.socket:
     return listener
 
 
-def build_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
-    """Uvicorn with our limits; `run(sockets=[…])` serves until SIGINT or SIGTERM."""
+class _Server(uvicorn.Server):
+    """Says when it begins to stop, so that requests which only wait for something are answered in time."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def build_server(app: ASGIApp, settings: Settings, *, on_stop: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """Uvicorn with our limits; `run(sockets=[…])` serves until SIGINT or SIGTERM. `on_stop` is called at its begin."""
 
     class Protocol(LimitedHttpProtocol):
         head_bytes_max = settings.head_bytes_max
         head_seconds_max = settings.head_seconds_max
 
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             http=Protocol,
@@ -86,5 +98,6 @@ def build_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds_max),
-        )
+        ),
+        on_stop,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from app.accounts.repository import AccountRepository
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials, read_many_credentials
-from app.core.http.limits import admit_account, admit_application, check_failures, count_failure, hold_account
+from app.core.http.limits import LoginWatch, admit_account, admit_application, hold_account
 from app.core.http.paths import read_number_segment
 from app.core.http.reading import read_header_flag, read_json_header
 from app.core.http.replies import get_request_state
@@ -99,18 +98,18 @@ def admit(request: Request, caller: Caller) -> None:
 async def _authenticate(request: Request) -> Caller:
     state = get_state(request)
     credentials = read_credentials(request)
-    check = partial(check_failures, request)
+    watch = LoginWatch(request, credentials.secret)
     if credentials.scheme == "apikey":
-        application_id = await find_application_id_by_key(state, credentials.secret, before_look_up=check)
+        application_id = await find_application_id_by_key(state, credentials.secret, before_look_up=watch.check)
+        watch.note(is_good=application_id is not None)
         if application_id is None:
-            count_failure(request)
             raise ApiError(ErrorCode.UNAUTHORIZED, "The API key is wrong or revoked.")
         return Caller(application_id)
     if credentials.scheme == "bearer":
-        caller = await find_token_caller(state, credentials.secret, before_look_up=check)
+        caller = await find_token_caller(state, credentials.secret, before_look_up=watch.check)
+        watch.note(is_good=caller is not None)
         if caller is not None:
             return caller
-        count_failure(request)
     source = request.headers.get("x-kloudless-source", "")
     if source.startswith(PICKER_SOURCES) and "active" in request.query_params:
         raise ApiError(ErrorCode.FORBIDDEN, "The token is wrong or revoked.")
@@ -215,9 +214,10 @@ async def _authenticate_many(request: Request, numbers: list[int]) -> list[Calle
     for scheme, token in credentials:
         caller = None
         if scheme == "bearer":
-            caller = await find_token_caller(get_state(request), token, before_look_up=partial(check_failures, request))
+            watch = LoginWatch(request, token)
+            caller = await find_token_caller(get_state(request), token, before_look_up=watch.check)
+            watch.note(is_good=caller is not None)
         if caller is None:
-            count_failure(request)
             raise ApiError(ErrorCode.UNAUTHORIZED, "One of the tokens is wrong or revoked.")
         by_account[caller.account_id] = caller
     application_ids = {caller.application_id for caller in by_account.values()}
@@ -242,8 +242,7 @@ def find_service(state: State, name: str) -> Service:
 
 def open_connector(request: Request, row: AccountRow) -> Connector:
     """The account's connector, made as this request's headers want. ApiError 403 for a switched-off account."""
-    if not row.is_active or not row.is_enabled:
-        raise ApiError(ErrorCode.FORBIDDEN, "The account is switched off; set `active` and `enabled` to use it.")
+    check_switched_on(row)
     if "x-kloudless-as-user" in request.headers and not row.is_admin:
         raise ApiError(
             ErrorCode.FORBIDDEN, "X-Kloudless-As-User needs an account that was connected by an administrator."
@@ -276,6 +275,23 @@ def build_connector(
             extra_headers=extra_headers or {},
         ),
     )
+
+
+async def open_account(state: State, account_id: int) -> Connector:
+    """An account's connector for what goes on without a request. ApiError 404 once it is disconnected, 403 if it is
+    switched off.
+    """
+    row = await load_row(state, account_id)
+    if row is None:
+        raise ApiError(ErrorCode.NOT_FOUND, "The account has been disconnected.")
+    check_switched_on(row)
+    return build_connector(state, row)
+
+
+def check_switched_on(row: AccountRow) -> None:
+    """ApiError 403 for an account that is switched off."""
+    if not row.is_active or not row.is_enabled:
+        raise ApiError(ErrorCode.FORBIDDEN, "The account is switched off; set `active` and `enabled` to use it.")
 
 
 def find_capabilities(state: State, row: AccountRow, service: Service) -> Capabilities:

@@ -24,6 +24,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
+from app.tasks.service import cancel_all
 from connectors.core.connector import Connector
 from connectors.core.manifest import Manifest
 from connectors.core.resources import Identity, Probe
@@ -295,11 +296,12 @@ async def _adopt_identity(session: WriteSession, account: Account, identity: Ide
 
 
 async def delete_account(state: State, *, account_id: int) -> None:
-    """Disconnects: secrets are purged and tokens die now; the id is never given to another account."""
+    """Disconnects: secrets are purged, tokens and tasks end; the id is never given to another account."""
     async with state.db.writing() as session:
         account = await get_account(session, account_id)
         for token_hash in await AccountRepository(session).mark_deleted(account, at=now()):
             session.note_change(f"token:{token_hash}")
+        await cancel_all(session, account_id=account_id)
         session.note_change(f"account:{account_id}")
 
 

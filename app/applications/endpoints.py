@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -21,7 +20,7 @@ from app.applications.schemas import (
 from app.applications.service import DeveloperCaller
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
-from app.core.http.limits import admit_application, check_failures, count_failure
+from app.core.http.limits import LoginWatch, admit_application
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
 from app.core.http.replies import (
@@ -48,14 +47,14 @@ PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most object
 async def get_developer(request: Request) -> DeveloperCaller:
     """The developer whose Meta token came with the request."""
     credentials = read_credentials(request)
+    watch = LoginWatch(request, credentials.secret)
     try:
-        developer = await service.authenticate_developer(
-            get_state(request), credentials, before_look_up=partial(check_failures, request)
-        )
+        developer = await service.authenticate_developer(get_state(request), credentials, before_look_up=watch.check)
     except ApiError as error:
         if error.code is ErrorCode.UNAUTHORIZED:
-            count_failure(request)
+            watch.note(is_good=False)
         raise
+    watch.note(is_good=True)
     admit_application(request, f"developer:{developer.developer_id}")
     return developer
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request
 from msgspec import Struct
 from starlette.responses import Response
@@ -12,7 +10,7 @@ from app.accounts import service
 from app.accounts.callers import Caller, admit, find_token_caller
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
-from app.core.http.limits import check_failures, count_failure
+from app.core.http.limits import LoginWatch
 from app.core.http.replies import JsonReply, describe, empty_reply
 from app.core.state import get_state
 
@@ -33,11 +31,10 @@ async def _read_token(request: Request) -> Caller:
     credentials = read_credentials(request)
     caller = None
     if credentials.scheme == "bearer":
-        caller = await find_token_caller(
-            get_state(request), credentials.secret, before_look_up=partial(check_failures, request)
-        )
+        watch = LoginWatch(request, credentials.secret)
+        caller = await find_token_caller(get_state(request), credentials.secret, before_look_up=watch.check)
+        watch.note(is_good=caller is not None)
     if caller is None:
-        count_failure(request)
         raise ApiError(ErrorCode.INVALID_TOKEN, "The token is wrong or revoked.")
     admit(request, caller)
     return caller

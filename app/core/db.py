@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 import msgspec
@@ -23,6 +25,9 @@ NOTIFY_CHANNEL = "kloudless_changes"
 READ_CONNECTIONS_MAX = 10
 WRITE_CONNECTIONS_MAX = 10
 RETRY_AFTER_SECONDS = 2
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
 
 METADATA = MetaData(
     naming_convention={
@@ -52,11 +57,43 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class ReadSession(AsyncSession):
+async def _finish(call: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Waits for a call to the database even when cancelled: one broken off leaves its transaction open, locks and all,
+    until somebody collects the connection.
+    """
+    running = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise
+
+
+def _finishing(method: Callable[P, Coroutine[Any, Any, ResultT]]) -> Callable[P, Coroutine[Any, Any, ResultT]]:
+    @wraps(method)
+    async def finish(*args: P.args, **kwargs: P.kwargs) -> ResultT:
+        return await _finish(method(*args, **kwargs))
+
+    return finish
+
+
+class _WholeSession(AsyncSession):
+    """Cancelling comes between two calls to the database, never in the middle of one."""
+
+
+for _name in ("execute", "scalar", "scalars", "get", "flush", "commit"):
+    setattr(_WholeSession, _name, _finishing(getattr(AsyncSession, _name)))
+
+
+class ReadSession(_WholeSession):
     """May only look; the database refuses writes."""
 
 
-class WriteSession(AsyncSession):
+class WriteSession(_WholeSession):
     """One transaction that is committed when its block ends well."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -87,12 +124,19 @@ class Database:
         self._on_change = on_change
         if self.is_sqlite:
             self._write_engine = _create_sqlite_engine(url, is_reader=False, seconds_max=seconds_max)
-            self._read_engine = _create_sqlite_engine(url, is_reader=True, seconds_max=seconds_max)
+            self._read_engine = self._newest_engine = _create_sqlite_engine(
+                url, is_reader=True, seconds_max=seconds_max
+            )
         else:
             self._write_engine = _create_server_engine(url, WRITE_CONNECTIONS_MAX, seconds_max=seconds_max)
             self._read_engine = _create_server_engine(
                 read_url or url, READ_CONNECTIONS_MAX, seconds_max=seconds_max
             ).execution_options(postgresql_readonly=True)
+            self._newest_engine = (
+                self._read_engine
+                if read_url is None
+                else self._write_engine.execution_options(postgresql_readonly=True)
+            )
 
     @property
     def driver_url(self) -> str:
@@ -100,10 +144,14 @@ class Database:
         return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[ReadSession]:
-        """A session that may only look. ApiError 503 when the database cannot be reached."""
+    async def reading(self, *, is_newest: bool = False) -> AsyncIterator[ReadSession]:
+        """A session that may only look. ApiError 503 when the database cannot be reached.
+
+        A replica lags behind; with `is_newest` the session sees everything that was committed.
+        """
         with _reachable():
-            async with ReadSession(self._read_engine, expire_on_commit=False) as session:
+            engine = self._newest_engine if is_newest else self._read_engine
+            async with ReadSession(engine, expire_on_commit=False) as session:
                 yield session
 
     @asynccontextmanager

@@ -96,6 +96,24 @@ class ParallelCounts:
                 del self._counts[account_id]
 
 
+class Known:
+    """Names that were good; the ones not noted for longest are forgotten when there are too many."""
+
+    def __init__(self, *, names_max: int = NAMES_MAX) -> None:
+        self._names: dict[str, None] = {}
+        self._names_max = names_max
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def note(self, name: str) -> None:
+        """Remembers a name."""
+        self._names.pop(name, None)
+        self._names[name] = None
+        if len(self._names) > self._names_max:
+            del self._names[next(iter(self._names))]
+
+
 class IncomingLimits:
     """All limits on callers; None for what the operator switched off."""
 
@@ -105,6 +123,7 @@ class IncomingLimits:
         )
         self.accounts = _build("account", settings.account_requests_per_second, settings.account_requests_burst)
         self.failures = _build("failures", settings.failed_logins_per_second, settings.failed_logins_burst)
+        self.known_logins = Known()
         parallel_max = settings.account_requests_parallel_max
         self.parallel = ParallelCounts(parallel_max=parallel_max) if parallel_max else None
 

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         1.0,
         ge=0,
         description="Wrong keys and tokens a second that one address (a /64 network of IPv6) may send on average; 429 "
-        "for every key or token not seen lately above it, 0 for no limit.",
+        "for every key or token that was never good above it, 0 for no limit.",
     )
     failed_logins_burst: int = Field(100, ge=1, description="Wrong keys and tokens that an address may send at once.")
     request_log_hours_max: float = Field(
@@ -120,6 +120,20 @@ class Settings(BaseSettings):
     upload_session_hours_max: float = Field(
         168.0, gt=0, description="Age at which an unfinished multipart upload is aborted."
     )
+
+    tasks_parallel_max: int = Field(
+        8, ge=0, description="Tasks (copies between accounts, uploads by URL, …) this server runs at once; 0 runs none."
+    )
+    task_lease_seconds: float = Field(
+        30.0,
+        ge=0.5,
+        le=3600,
+        description="How long a task stays with a server that gives no sign of life; then another goes on with it.",
+    )
+    task_wait_seconds_max: float = Field(
+        50.0, ge=0, description="How long a request waits for its task; then 202 with the task, which goes on."
+    )
+    task_retention_hours: float = Field(168.0, gt=0, description="How long an ended task can be asked for.")
 
     @field_validator("public_origins", "trusted_proxies", "allowed_networks", mode="before")
     @classmethod

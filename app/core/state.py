@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +15,7 @@ from app.core.journal import CountingObserver, Journal
 from app.core.keys import KeyRing
 from app.core.limiting import IncomingLimits
 from app.core.settings import Settings
+from app.core.signals import Signals
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.service import Options, Registry
@@ -35,6 +37,13 @@ class State:
     runtime: Runtime
     limits: IncomingLimits
     journal: Journal | None  # None when the operator keeps no log of requests
+    signals: Signals
+    note_change: Callable[[str], None]  # what is remembered under a name is stale, and who waits for it is woken
+
+    def note_gap(self) -> None:
+        """News was missed: anything may be stale."""
+        self.cache.clear()
+        self.signals.ring_all()
 
     async def aclose(self) -> None:
         """Closes what is open."""
@@ -67,13 +76,19 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
         proxy_url=proxy_url,
     )
+    signals = Signals()
+
+    def note_change(name: str) -> None:
+        cache.drop(name)
+        signals.ring(name)
+
     return State(
         settings=settings,
         db=Database(
             settings.database_url_text,
             read_url=read_url,
             seconds_max=settings.database_seconds_max,
-            on_change=cache.drop,
+            on_change=note_change,
         ),
         cache=cache,
         keys=keys,
@@ -84,6 +99,8 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
             transport=build_transport(transport_settings),
             guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
         ),
+        signals=signals,
+        note_change=note_change,
         limits=IncomingLimits(settings),
         journal=Journal() if settings.request_log_hours_max > 0 else None,
     )

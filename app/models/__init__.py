@@ -14,6 +14,8 @@ from app.models.idempotency import IdempotentRequest
 from app.models.links import Link
 from app.models.record import Base
 from app.models.requests import LoggedRequest
+from app.models.tasks import Task
+from app.models.transfers import Transfer, TransferFile, TransferPart
 from app.models.uploads import UploadPart, UploadSession
 
 __all__ = [
@@ -29,6 +31,10 @@ __all__ = [
     "LoggedRequest",
     "RedirectUri",
     "ServiceKey",
+    "Task",
+    "Transfer",
+    "TransferFile",
+    "TransferPart",
     "TrustedDomain",
     "UploadPart",
     "UploadSession",

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from app.accounts.creating import CreatingRoute
 from app.core.errors import ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
-from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
+from app.core.http.replies import DirectRoute, JsonReply, describe
 from app.storage import service
+from app.storage.moving import answer_copy, answer_deletion, answer_update
 from app.storage.opening import Storage, open_storage, read_ref
 from app.storage.paging import FIRST_PAGE
 from app.storage.schemas import (
@@ -23,7 +24,9 @@ from app.storage.schemas import (
     QuotaReply,
     ResourceCopy,
     ResourceUpdate,
+    TaskReply,
 )
+from app.storage.tasking import TaskWish
 from connectors.core.resources import Ref
 
 STORAGE_PREFIX = "/v1/accounts/{account_id}/storage"
@@ -46,6 +49,7 @@ WRITE_ERRORS = (
     ErrorCode.NAMING_CONFLICT,
     ErrorCode.INSUFFICIENT_STORAGE,
 )
+TASK_ERRORS = (*WRITE_ERRORS, ErrorCode.REQUEST_FAILED, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.TOO_MANY_REQUESTS)
 Resource = FileReply | FolderReply
 
 
@@ -162,36 +166,41 @@ async def list_contents(request: Request) -> Response:
     )
 
 
-@router.patch("/folders/{folder_id}", **describe(FolderReply, errors=WRITE_ERRORS))
+@router.patch("/folders/{folder_id}", **describe(FolderReply, also={202: TaskReply}, errors=TASK_ERRORS))
 async def update_folder(
-    storage: AccountStorage,
-    ref: FolderRef,
-    body: ResourceUpdate,
+    request: Request, storage: AccountStorage, ref: FolderRef, body: ResourceUpdate, has_wish: TaskWish
 ) -> Response:
-    """Renames or moves a folder. Its id may change."""
-    return JsonReply(storage.present.build(await service.update(storage, ref, body)))
+    """Renames a folder, or moves it, also to another account of the application. Its id may change."""
+    return await answer_update(request, storage, ref, body, has_wish=has_wish)
 
 
-@router.post("/folders/{folder_id}/copy", **describe(FolderReply, status=201, errors=WRITE_ERRORS, takes_key=True))
+@router.post(
+    "/folders/{folder_id}/copy",
+    **describe(FolderReply, status=201, also={202: TaskReply}, errors=TASK_ERRORS, takes_key=True),
+)
 async def copy_folder(
-    storage: AccountStorage,
-    ref: FolderRef,
-    body: ResourceCopy,
+    request: Request, storage: AccountStorage, ref: FolderRef, body: ResourceCopy, has_wish: TaskWish
 ) -> Response:
-    """Copies a folder with all it holds, inside the account; under a free name if the name is taken."""
-    return JsonReply(storage.present.build(await service.copy(storage, ref, body)), 201)
+    """Copies a folder with all it holds, also to another account; under a free name if the name is taken."""
+    return await answer_copy(request, storage, ref, body, has_wish=has_wish)
 
 
-@router.delete("/folders/{folder_id}", **describe(status=204, errors=(*STORAGE_ERRORS, ErrorCode.FOLDER_NOT_EMPTY)))
+@router.delete(
+    "/folders/{folder_id}",
+    **describe(status=204, also={202: TaskReply}, errors=(*STORAGE_ERRORS, ErrorCode.FOLDER_NOT_EMPTY)),
+)
 async def delete_folder(
+    request: Request,
     storage: AccountStorage,
     ref: FolderRef,
+    has_wish: TaskWish,
     recursive: Annotated[Flag, Query(description="Delete what the folder holds, too.")] = False,
     permanent: Annotated[Flag, Query(description="Not to the storage's trash.")] = False,
 ) -> Response:
     """Deletes a folder, which must be empty unless `recursive`."""
-    await storage.connector.delete(ref, is_recursive=recursive, is_permanent=permanent)
-    return empty_reply()
+    return await answer_deletion(
+        request, storage, ref, is_recursive=recursive, is_permanent=permanent, has_wish=has_wish
+    )
 
 
 @router.get("/quota", **describe(QuotaReply, errors=STORAGE_ERRORS))

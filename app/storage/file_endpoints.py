@@ -17,13 +17,23 @@ from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
     STORAGE_PREFIX,
+    TASK_ERRORS,
     WRITE_ERRORS,
     AccountStorage,
     describe_parameter,
 )
 from app.storage.forms import FormUpload
+from app.storage.moving import answer_copy, answer_fetch, answer_update
 from app.storage.opening import open_storage, read_body_source, read_ref
-from app.storage.schemas import FileReply, ResourceCopy, ResourceUpdate, UploadUrlCreate, UploadUrlReply
+from app.storage.schemas import (
+    FileReply,
+    ResourceCopy,
+    ResourceUpdate,
+    TaskReply,
+    UploadUrlCreate,
+    UploadUrlReply,
+)
+from app.storage.tasking import ASYNC_HEADER, TaskWish
 from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
@@ -51,8 +61,8 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=Creating
     **describe(
         FileReply,
         status=201,
-        also={200: FileReply},
-        errors=(*WRITE_ERRORS, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.REQUEST_TIMEOUT),
+        also={200: FileReply, 202: TaskReply},
+        errors=(*TASK_ERRORS, ErrorCode.REQUEST_TIMEOUT),
         takes_key=True,
         parameters=(
             ACCOUNT_ID_PARAMETER,
@@ -62,11 +72,24 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=Creating
             describe_parameter(
                 "overwrite", "query", "Replace a file of that name instead of storing under a free one.", type="boolean"
             ),
+            describe_parameter("return_type", "query", "`task`: with a `url`, answer 202 at once.", type="string"),
+            describe_parameter(ASYNC_HEADER, "header", "`true`: as `return_type=task`.", type="string"),
         ),
         body={
             "required": True,
             "content": {
                 **BYTES,
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "url": {"type": "string", "description": "http or https; fetched by the server."},
+                            "name": {"type": "string"},
+                            "parent_id": {"type": "string"},
+                        },
+                        "required": ["url", "name"],
+                    }
+                },
                 "multipart/form-data": {
                     "schema": {
                         "type": "object",
@@ -82,7 +105,8 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=Creating
     ),
 )
 async def upload_file(request: Request) -> Response:
-    """Stores a file from the request's body: its bytes with the metadata header, or a form with a field `file`.
+    """Stores a file from the request's body: its bytes with the metadata header, a form with a field `file`, or JSON
+    that says from which `url` to fetch it. The last is a task, for which the request waits unless a task is wished for.
 
     If the name is taken the file is stored under a free one, or replaces it with `overwrite=true` (200).
     """
@@ -100,10 +124,7 @@ async def upload_file(request: Request) -> Response:
     elif metadata is not None:
         source = read_body_source(request, size_bytes_max=size_bytes_max)
     elif content_type in {"", "application/json"}:
-        raise ApiError(
-            ErrorCode.NOT_IMPLEMENTED,
-            f"Upload by URL is not offered by this version; send the bytes with an {METADATA_HEADER} header.",
-        )
+        return await answer_fetch(request, storage, is_overwriting=is_overwriting)
     else:
         raise ApiError(
             ErrorCode.INVALID_PARAMETERS,
@@ -197,16 +218,23 @@ async def replace_file(request: Request) -> Response:
     return JsonReply(storage.present.build(await storage.connector.replace(ref.raw_id, source)))
 
 
-@router.patch("/files/{file_id}", **describe(FileReply, errors=WRITE_ERRORS))
-async def update_file(storage: AccountStorage, ref: FileRef, body: ResourceUpdate) -> Response:
-    """Renames or moves a file. Its id may change."""
-    return JsonReply(storage.present.build(await service.update(storage, ref, body)))
+@router.patch("/files/{file_id}", **describe(FileReply, also={202: TaskReply}, errors=TASK_ERRORS))
+async def update_file(
+    request: Request, storage: AccountStorage, ref: FileRef, body: ResourceUpdate, has_wish: TaskWish
+) -> Response:
+    """Renames a file, or moves it, also to another account of the application. Its id may change."""
+    return await answer_update(request, storage, ref, body, has_wish=has_wish)
 
 
-@router.post("/files/{file_id}/copy", **describe(FileReply, status=201, errors=WRITE_ERRORS, takes_key=True))
-async def copy_file(storage: AccountStorage, ref: FileRef, body: ResourceCopy) -> Response:
-    """Copies a file inside the account; under a free name if the name is taken."""
-    return JsonReply(storage.present.build(await service.copy(storage, ref, body)), 201)
+@router.post(
+    "/files/{file_id}/copy",
+    **describe(FileReply, status=201, also={202: TaskReply}, errors=TASK_ERRORS, takes_key=True),
+)
+async def copy_file(
+    request: Request, storage: AccountStorage, ref: FileRef, body: ResourceCopy, has_wish: TaskWish
+) -> Response:
+    """Copies a file, also to another account; under a free name if the name is taken."""
+    return await answer_copy(request, storage, ref, body, has_wish=has_wish)
 
 
 @router.delete("/files/{file_id}", **describe(status=204, errors=STORAGE_ERRORS))

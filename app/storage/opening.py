@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from app.accounts.callers import AccountRow, authorize, open_connector
+from app.accounts.callers import AccountRow, Caller, authorize, open_connector
 from app.accounts.service import verify_account
 from app.core.errors import ApiError
 from app.core.http.paths import read_segment
@@ -26,6 +26,7 @@ class Storage:
     """What an endpoint of the storage API works with."""
 
     state: State
+    caller: Caller
     row: AccountRow
     connector: Connector
     present: Presenter
@@ -33,28 +34,37 @@ class Storage:
 
 async def open_storage(request: Request) -> Storage:
     """The storage that the path's `account_id` names, for the caller of this request. ApiError 401, 403, 404."""
-    _, row = await authorize(request, read_segment(request.path_params["account_id"]))
-    return await open_storage_of(request, row)
+    caller, row = await authorize(request, read_segment(request.path_params["account_id"]))
+    return await open_storage_of(request, caller, row)
 
 
-async def open_storage_of(request: Request, row: AccountRow) -> Storage:
+async def open_storage_of(request: Request, caller: Caller, row: AccountRow) -> Storage:
     """The storage of an account that the caller may open. ApiError 403 for one that is switched off."""
     state = get_state(request)
     connector = open_connector(request, row)
     if not row.is_verified:
         row = await verify_account(state, row, connector)
         connector = open_connector(request, row)
-    presenter = Presenter(
-        ids=state.ids,
+    presenter = build_presenter(request, row, connector)
+    encode_conflicts(request, presenter)
+    return Storage(state, caller, row, connector, presenter)
+
+
+def build_presenter(request: Request, row: AccountRow, connector: Connector) -> Presenter:
+    """Reads one account's ids and shows its objects, to the client of this request."""
+    return Presenter(
+        ids=get_state(request).ids,
         account_id=row.id,
         origin=get_request_state(request).origin,
         root=connector.manifest.root,
         can_list_recursively=connector.capabilities.list_recursive,
         include_raw=read_header_flag(request, "x-kloudless-raw-data"),
     )
-    # The error handler turns the conflicting resource of a connector's error into its public id.
+
+
+def encode_conflicts(request: Request, presenter: Presenter) -> None:
+    """Lets the error handler turn the conflicting resource of a connector's error into its public id."""
     request.scope["state"]["encode_ref"] = presenter.encode
-    return Storage(state, row, connector, presenter)
 
 
 def read_ref(request: Request, storage: Storage, *, kind: Kind) -> Ref:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.http.replies import ObjectList
+from app.core.http.replies import NumberedList, ObjectList
 
 Time = Annotated[datetime, Meta(tz=True)]
 NAME_CHARACTERS_MAX = 4096
@@ -116,6 +116,49 @@ class QuotaReply(Struct, kw_only=True):
     api: str = "storage"
 
 
+class TaskProgress(Struct, kw_only=True):
+    """How far a task is; totals are null while they are not known."""
+
+    files_total: int | None
+    files_done: int
+    bytes_total: int | None
+    bytes_done: int
+
+
+class TaskErrorReply(Struct, kw_only=True):
+    """Why a task failed, as the task's own address answers it."""
+
+    status_code: int
+    error_code: str
+    message: str
+
+
+class TaskReply(Struct, kw_only=True, tag_field="type", tag="task"):
+    """Something that goes on without the request that asked for it. `state` and `status` are the same.
+
+    `PENDING` and `STARTED` have not ended; `FINISHED`, `FAILED` and `CANCELLED` are seen in lists only. `outcomes`
+    counts how files ended: `verified`, `unverifiable`, `stored_differs`, `failed`.
+    """
+
+    id: str
+    account: int
+    operation: str
+    state: str
+    status: str
+    progress: TaskProgress
+    outcomes: dict[str, int]
+    error: TaskErrorReply | None
+    created: Time
+    started: Time | None
+    ended: Time | None
+    href: str
+    api: str = "storage"
+
+
+class TaskPage(NumberedList[TaskReply], kw_only=True, gc=False):
+    """A page of an account's tasks, the newest first."""
+
+
 class UploadUrlReply(Struct, kw_only=True):
     """An address at the storage for one upload. Send exactly these `headers` with the `method`; it needs no key."""
 
@@ -150,11 +193,13 @@ class UploadUrlCreate(FolderCreate):
 
 
 class ResourceUpdate(Body):
-    """A new name, a new parent, or both."""
+    """A new name, a new parent, another account."""
 
     name: str | None = Field(None, min_length=1, max_length=NAME_CHARACTERS_MAX)
     parent_id: str | None = Field(None, max_length=ID_CHARACTERS_MAX)
-    account: int | str | None = Field(None, description="Only the account itself.")
+    account: int | str | None = Field(
+        None, description="Another account of the application, by its number; `parent_id` is then a folder there."
+    )
 
 
 class ResourceCopy(ResourceUpdate):

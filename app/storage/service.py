@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.accounts.callers import AccountRow, check_switched_on, load_row
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.paths import NUMBER_DIGITS_MAX
 from app.storage.opening import Storage
 from app.storage.paging import read_cursor, read_page, write_cursor
 from app.storage.schemas import FolderCreate, ResourceCopy, ResourceUpdate, UploadUrlCreate
@@ -68,8 +70,7 @@ async def create_upload_url(storage: Storage, body: UploadUrlCreate) -> SignedUr
 
 
 async def update(storage: Storage, ref: Ref, body: ResourceUpdate) -> Resource:
-    """Renames, moves, or both."""
-    check_account(storage, body)
+    """Renames, moves inside the account, or both."""
     if body.name is None and body.parent_id is None:
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "Give a name, a parent_id, or both.")
     parent = None if body.parent_id is None else storage.present.decode_parent(body.parent_id)
@@ -78,15 +79,21 @@ async def update(storage: Storage, ref: Ref, body: ResourceUpdate) -> Resource:
 
 async def copy(storage: Storage, ref: Ref, body: ResourceCopy) -> Resource:
     """Copies inside the account; under a free name if the name is taken."""
-    check_account(storage, body)
     parent = storage.present.decode_parent(body.parent_id)
     return await storage.connector.copy(ref, parent=parent, name=body.name, on_conflict=OnConflict.RENAME)
 
 
-def check_account(storage: Storage, body: ResourceUpdate) -> None:
-    """ApiError unless the target account is the account itself."""
+async def find_target(storage: Storage, body: ResourceUpdate) -> AccountRow | None:
+    """The other account that a body names; None for the account itself. ApiError 403 or 404 if it is not to be had."""
     if body.account is None or str(body.account) in {str(storage.row.id), "me"}:
-        return
-    if isinstance(body.account, str) and not body.account.isdigit():
+        return None
+    text = str(body.account)
+    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "account must be an account's number.")
-    raise ApiError(ErrorCode.NOT_IMPLEMENTED, "Copying and moving between accounts is not offered by this version.")
+    if storage.caller.account_id is not None:
+        raise ApiError(ErrorCode.FORBIDDEN, "A bearer token opens one account only; another needs an API key.")
+    target = await load_row(storage.state, int(text))
+    if target is None or target.application_id != storage.row.application_id:
+        raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    check_switched_on(target)
+    return target

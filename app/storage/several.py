@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Path, Request
 from msgspec import Struct
 
-from app.accounts.callers import ACCOUNTS_MAX, authorize_many
+from app.accounts.callers import ACCOUNTS_MAX, AccountRow, Caller, authorize_many
 from app.core.errors import ApiError, build_api_error
 from app.core.http.paths import read_segment
 from app.storage.opening import Storage, open_storage_of
@@ -65,9 +64,12 @@ async def open_storages(request: Request) -> Storages:
     """The storages that the path's `account_id` names. ApiError 401, 403, 404."""
     authorized = await authorize_many(request, read_segment(request.path_params["account_id"]))
     errors: list[AccountError] = []
-    rows = {row.id: row for _, row in authorized}
-    opened = await _ask([*rows.items()], partial(open_storage_of, request), errors)
-    return Storages(tuple(rows), [storage for _, storage in opened], errors)
+
+    async def open_one(who: tuple[Caller, AccountRow]) -> Storage:
+        return await open_storage_of(request, *who)
+
+    opened = await _ask([(row.id, (caller, row)) for caller, row in authorized], open_one, errors)
+    return Storages(tuple(row.id for _, row in authorized), [storage for _, storage in opened], errors)
 
 
 async def _ask(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-import msgspec
 import structlog
 
 from app.accounts.callers import build_connector, load_row
@@ -15,6 +13,7 @@ from app.core.keys import KeysError
 from app.core.state import State
 from app.models import UploadPart, UploadSession
 from app.storage.opening import Storage
+from app.transfers.sessions import open_state, seal_state
 from app.uploads.repository import UploadRepository
 from app.uploads.schemas import UploadStart
 from connectors.core import resources
@@ -50,7 +49,7 @@ async def start(storage: Storage, body: UploadStart, *, is_overwriting: bool) ->
         on_conflict=session.on_conflict.value,
         size_bytes=session.size_bytes,
         part_size_bytes=session.part_size_bytes,
-        sealed_state=_seal_state(storage.state, storage.row.id, session.state),
+        sealed_state=seal_state(storage.state, storage.row.id, session.state),
         state="open",
         epoch=0,
         created_at=moment,
@@ -210,7 +209,7 @@ async def reseal_states(state: State, *, batch_count: int = 200) -> int:
             for row in rows:
                 if not state.keys.is_current(row.sealed_state):
                     value = _build_session(state, row).state
-                    row.sealed_state = _seal_state(state, row.account_id, value)
+                    row.sealed_state = seal_state(state, row.account_id, value)
                     resealed_count += 1
         if not rows:
             return resealed_count
@@ -218,20 +217,11 @@ async def reseal_states(state: State, *, batch_count: int = 200) -> int:
 
 
 def _build_session(state: State, row: UploadSession) -> resources.UploadSession:
-    plain = state.keys.open(row.sealed_state, purpose=_purpose(row.account_id))
     return resources.UploadSession(
         parent=RawId(row.parent_raw_id),
         name=row.name,
         on_conflict=OnConflict(row.on_conflict),
         part_size_bytes=row.part_size_bytes,
         size_bytes=row.size_bytes,
-        state=msgspec.json.decode(plain, type=dict[str, Any]),
+        state=open_state(state, row.account_id, row.sealed_state),
     )
-
-
-def _seal_state(state: State, account_id: int, value: dict[str, Any]) -> str:
-    return state.keys.seal(msgspec.json.encode(value), purpose=_purpose(account_id))
-
-
-def _purpose(account_id: int) -> str:
-    return f"upload_state:{account_id}"

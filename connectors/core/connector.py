@@ -192,6 +192,14 @@ class Connector(ABC):
         """Forgets the upload and frees what it held. Idempotent: an unknown session is no error."""
         self._refuse("start_upload")
 
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        """Returns the uploads in parts that were started for exactly this name and are neither finished nor aborted.
+
+        - Each has the `state` that start_upload gave and its `started_at`, and can be aborted; what else the provider
+          does not tell, such as the conflict policy or the size, is made up. None in a folder that is not there.
+        """
+        self._refuse("list_uploads")
+
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         """Returns a page of all that is below a folder, at any depth.
 

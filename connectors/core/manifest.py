@@ -18,6 +18,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     search: bool = False
     get_quota: bool = False
     start_upload: bool = False  # uploads in parts, and with it put_part, finish_upload, abort_upload
+    list_uploads: bool = False
     list_recursive: bool = False
     list_recent: bool = False
     list_versions: bool = False  # and with it open_version, restore_version
@@ -48,6 +49,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "search": ("search",),
     "get_quota": ("get_quota",),
     "start_upload": ("start_upload", "put_part", "finish_upload", "abort_upload"),
+    "list_uploads": ("list_uploads",),
     "list_recursive": ("list_recursive",),
     "list_recent": ("list_recent",),
     "list_versions": ("list_versions", "open_version", "restore_version"),

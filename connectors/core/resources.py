@@ -52,6 +52,7 @@ class File(Struct, frozen=True, gc=False, kw_only=True):
     modified_at: datetime | None = None
     media_type: str | None = None
     etag: str | None = None  # opaque, unquoted; changes whenever the bytes change
+    hashes: dict[str, str] | None = None  # of the bytes, in lower-case hex, by hashlib's name: {"md5": "…"}
     is_downloadable: bool = True
     owner_id: str | None = None
     creator_id: str | None = None
@@ -245,6 +246,7 @@ class UploadSession(Struct, frozen=True, kw_only=True):
     part_size_bytes: int
     size_bytes: int | None = None
     state: dict[str, Any] = {}
+    started_at: datetime | None = None  # told by list_uploads
 
 
 class Part(Struct, frozen=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
 from connectors.core.connector import Connector
 from connectors.core.crew import Crew
+from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Limits
 from connectors.core.resources import File, OnConflict, Part, RawId, UploadSession
@@ -88,7 +89,7 @@ class _PartsUpload:
         self._session = session
         self._size_bytes = session.size_bytes if session.size_bytes is not None else source.size_bytes
         self._on_part = on_part
-        self.cutter = _Cutter(source)
+        self.cutter = Cutter(source)
         self.parts: dict[int, Part] = {}
 
     async def run(self, finished: dict[int, Part]) -> None:
@@ -131,44 +132,6 @@ class _PartsUpload:
         if self._on_part is not None:
             await self._on_part(part)
         self.parts[number] = part
-
-
-class _Cutter:
-    """Reads a source once and cuts what comes at exact places."""
-
-    def __init__(self, source: ByteSource) -> None:
-        self._chunks = source.open()
-        self._left = memoryview(b"")
-        self.position_bytes = 0
-
-    async def has_more(self) -> bool:
-        """False at the end of the source; an empty chunk is not the end."""
-        while not self._left:
-            chunk = await anext(self._chunks, None)
-            if chunk is None:
-                return False
-            self._left = memoryview(chunk)
-        return True
-
-    async def read(self, size_bytes: int) -> AsyncIterator[bytes]:
-        """The next bytes, so many or as many as there are."""
-        end_bytes = self.position_bytes + size_bytes
-        while self.position_bytes < end_bytes and await self.has_more():
-            length = min(len(self._left), end_bytes - self.position_bytes)
-            piece, self._left = bytes(self._left[:length]), self._left[length:]
-            self.position_bytes += length
-            yield piece
-
-    async def cut(self, size_bytes: int) -> bytes:
-        piece = bytearray()
-        async for chunk in self.read(size_bytes):
-            piece += chunk
-        return bytes(piece)
-
-    async def aclose(self) -> None:
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            await close()
 
 
 async def _abort(connector: Connector, session: UploadSession) -> None:

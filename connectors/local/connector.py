@@ -271,6 +271,25 @@ class LocalConnector(Connector):
     async def abort_upload(self, session: UploadSession) -> None:
         await self._quick("abort_upload", lambda tree, _: uploads.abort(tree, session), Repeat.IDEMPOTENT)
 
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        above = read_raw_id(parent)
+        encoded = read_name(name, parent=above)
+
+        def find(tree: Tree, _: Mapper) -> list[UploadSession]:
+            return [
+                UploadSession(
+                    parent=parent,
+                    name=name,
+                    on_conflict=OnConflict.FAIL,
+                    part_size_bytes=self.manifest.limits.upload_part_bytes_default,
+                    state=started.state,
+                    started_at=started.at,
+                )
+                for started in uploads.find_started(tree, above, encoded)
+            ]
+
+        return await self._quick("list_uploads", find)
+
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         parts = read_raw_id(folder)
         return await self._long(

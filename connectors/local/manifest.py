@@ -32,6 +32,7 @@ MANIFEST = Manifest(
         search=True,
         get_quota=True,
         start_upload=True,
+        list_uploads=True,
         list_recursive=True,
         copy_folder=True,
         delete_recursive=True,

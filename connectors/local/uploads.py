@@ -9,29 +9,36 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import secrets
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import OnConflict, Part, UploadSession
+from connectors.local.mapping import read_time
 from connectors.local.names import Parts, read_raw_id, write_raw_id
-from connectors.local.tree import Tree
+from connectors.local.tree import Tree, read_names
 from connectors.local.writes import CREATE, PARTS_PREFIX, Published, check_free, publish_file, write_all
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RECORD = struct.Struct("<Q8s")  # a part's size, and its receipt
 _LOCK = struct.Struct("hhqqixxxx")  # struct flock of 64-bit Linux
+_TABLE_SUFFIX = b".table"
+_TOKEN = re.compile(r"[0-9a-f]{48}")  # of uploads that can be found by their name
 
 
 def start(tree: Tree, parent: Parts, name: bytes, on_conflict: OnConflict, size_bytes: int | None) -> dict[str, Any]:
     """Makes the hidden files, with room for all bytes where the size is known; the session's state."""
-    token = secrets.token_hex(16)
     with tree.open_place(parent, name, on_conflict) as (folder, real_name):
         check_free(folder.descriptor, real_name, on_conflict)
+        token = _build_token(real_name)
         try:
             for hidden in _name_files(token):
                 os.close(os.open(hidden, CREATE, 0o666, dir_fd=folder.descriptor))
@@ -40,7 +47,52 @@ def start(tree: Tree, parent: Parts, name: bytes, on_conflict: OnConflict, size_
         except OSError:
             _remove(folder.descriptor, token)
             raise
-        return {"token": token, "target": write_raw_id((*folder.real, real_name))}
+        return _build_state(token, (*folder.real, real_name))
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An upload that is neither finished nor aborted: the session's state, and when it was started."""
+
+    state: dict[str, Any]
+    at: datetime | None
+
+
+def find_started(tree: Tree, parent: Parts, name: bytes) -> list[Started]:
+    """The uploads of a name, in order of their start; none in a folder that is not there."""
+    found: dict[str, Parts] = {}
+    for on_conflict in (OnConflict.FAIL, OnConflict.REPLACE):  # a link's file is written where it really is
+        try:
+            with tree.open_place(parent, name, on_conflict) as (folder, real_name):
+                for token in _find_tokens(folder.descriptor, real_name):
+                    found[token] = (*folder.real, real_name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    ordered = sorted(found.items(), key=lambda item: _read_started_ns(item[0]))
+    return [Started(_build_state(token, target), read_time(_read_started_ns(token))) for token, target in ordered]
+
+
+def _find_tokens(folder: int, name: bytes) -> set[str]:
+    start = PARTS_PREFIX + _digest(name).encode()
+    hidden = (each.removesuffix(_TABLE_SUFFIX) for each in read_names(folder) if each.startswith(start))
+    return {token for each in hidden if _TOKEN.fullmatch(token := each.removeprefix(PARTS_PREFIX).decode())}
+
+
+def _build_token(name: bytes) -> str:
+    """Tells this upload from all others, and in the hidden files' own names for whom they are and since when."""
+    return f"{_digest(name)}{time.time_ns():016x}{secrets.token_hex(8)}"
+
+
+def _digest(name: bytes) -> str:
+    return blake2b(name, digest_size=8).hexdigest()
+
+
+def _read_started_ns(token: str) -> int:
+    return int(token[16:32], 16)
+
+
+def _build_state(token: str, target: Parts) -> dict[str, Any]:
+    return {"token": token, "target": write_raw_id(target)}
 
 
 def _reserve(folder: int, hidden: bytes, size_bytes: int) -> None:
@@ -178,7 +230,7 @@ def _remove(folder: int, token: str) -> None:
 
 
 def _name_files(token: str) -> tuple[bytes, bytes]:
-    return PARTS_PREFIX + token.encode(), PARTS_PREFIX + token.encode() + b".table"
+    return PARTS_PREFIX + token.encode(), PARTS_PREFIX + token.encode() + _TABLE_SUFFIX
 
 
 def _read_state(session: UploadSession) -> tuple[str, Parts]:

@@ -26,7 +26,7 @@ from connectors.webdav.mapping import Entry, Mapper, read_time
 from connectors.webdav.multistatus import MULTISTATUS_BYTES_MAX, Member, MultistatusReader
 
 DOCUMENT_BYTES_MAX = 8 * 2**20  # of an answer about one resource
-MEMBERS_MAX = 1_000_000
+MEMBERS_MAX = 200_000  # of one folder, all in memory while they are put in order
 DESTINATION = "destination"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 

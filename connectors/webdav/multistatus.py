@@ -15,7 +15,7 @@ from lxml import etree
 from connectors.core.errors import ConnectorError, ErrorKind
 
 DAV = "{DAV:}"
-MULTISTATUS_BYTES_MAX = 512 * 2**20  # more than a million members of a folder
+MULTISTATUS_BYTES_MAX = 256 * 2**20  # of one answer, which is never in memory as a whole
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
 

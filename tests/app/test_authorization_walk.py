@@ -10,17 +10,26 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from app.core.db import METADATA
+from app.models import Task, Transfer, TransferFile, TransferPart
 from tests.app.sharing import MANIFEST, SharingConnector, connect_sharing
 from tests.app.walking import PUBLIC, Intruder, Operation, Secrets, list_operations, walk
 from tests.servers.api import ROOT, Api, Caller
 
-OWNER_COLUMNS = ("application_id", "account_id", "developer_id", "upload_session_id")
+OWNER_COLUMNS = (
+    "application_id",
+    "account_id",
+    "developer_id",
+    "upload_session_id",
+    "task_id",
+    "transfer_file_id",
+)
 WRITTEN_BESIDE = frozenset({"requests"})
 """The log grows by what anybody asks, some of it for the victim's application."""
 OWNED_BY_ID = {"developers": "developer_id"}
@@ -34,6 +43,7 @@ class Victim:
     values: dict[str, str]  # path parameters
     secrets: Secrets
     developer_id: int
+    transfer_file_id: int
     mark: str  # in every name
     read_files: Callable[[], object]  # everything that the storage holds, to compare with later
 
@@ -44,6 +54,8 @@ class Victim:
             "account_id": self.caller.account_id,
             "developer_id": self.developer_id,
             "upload_session_id": int(self.values["upload_id"]),
+            "task_id": UUID(self.values["task_id"]),
+            "transfer_file_id": self.transfer_file_id,
         }
         rows = {}
         async with self.caller.api.state.db.reading() as session:
@@ -106,8 +118,10 @@ def victim(api: Api, request: pytest.FixtureRequest) -> Victim:
         oauth_client = {"service": "local", "client_id": mark, "client_secret": mark}
         service_key = client.post(f"{application}/service_keys", json=oauth_client).json()
 
+    task_id, transfer_file_id = api.run(add_task(caller, file["raw_id"]))
     values = {
         "account_id": str(caller.account_id),
+        "task_id": str(task_id),
         "application_id": caller.application_id,
         "key": caller.api_key,
         "folder_id": folder["id"],
@@ -125,9 +139,37 @@ def victim(api: Api, request: pytest.FixtureRequest) -> Victim:
     }
     texts = (mark, caller.application_id, caller.api_key, caller.bearer_token, caller.developer_token)
     secrets = Secrets(
-        (*texts, folder["id"], file["id"], values["link_id"], values["token"]), caller.account_id, upload_id
+        (*texts, folder["id"], file["id"], values["link_id"], values["token"], str(task_id)),
+        caller.account_id,
+        upload_id,
     )
-    return Victim(caller, values, secrets, developer["id"], mark, read_files)
+    return Victim(caller, values, secrets, developer["id"], transfer_file_id, mark, read_files)
+
+
+async def add_task(caller: Caller, raw_id: str) -> tuple[UUID, int]:
+    """A task that has ended in a file, with rows of every kind below it; the ids of the task and its file's row."""
+    task_id = uuid4()
+    async with caller.api.state.db.writing() as session:
+        session.add(
+            Task(
+                id=task_id,
+                application_id=caller.application_id,
+                account_id=caller.account_id,
+                kind="copy",
+                sealed_request="",
+                state="finished",
+                result_account_id=caller.account_id,
+                result_kind="file",
+                result_raw_id=raw_id,
+            )
+        )
+        await session.flush()
+        session.add(Transfer(task_id=task_id))
+        row = TransferFile(task_id=task_id, kind="file", depth=0, source_raw_id=raw_id, source_key="", name="", path="")
+        session.add(row)
+        await session.flush()
+        session.add(TransferPart(transfer_file_id=row.id, number=1, size_bytes=1, sha256=""))
+        return task_id, row.id
 
 
 @pytest.fixture
@@ -224,7 +266,11 @@ def test_the_victim_itself_is_answered_on_the_same_paths(victim: Victim, documen
                 if operation.method == "GET":
                     answer = client.get(operation.build_path(victim.values), params={"path": "/", "q": "victim"})
                     seen.setdefault(str(operation), set()).add(answer.status_code)
-    unanswered = {operation for operation, statuses in seen.items() if not {200, 302} & statuses}
+    unanswered = {
+        operation
+        for operation, statuses in seen.items()
+        if not {200, 302} & statuses and not (operation.endswith("/thumbnail") and 400 in statuses)  # of a text
+    }
     if victim.values["version_id"] == "none":
         unanswered = {operation for operation in unanswered if "{version_id}" not in operation}
         assert unanswered == {operation for operation in unanswered if 501 in seen[operation]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import sqlite3
 import time
@@ -26,7 +27,7 @@ from app.core.db import METADATA, Database
 from app.core.errors import ApiError
 from app.core.migrating import build_config, get_head, migrate, read_revision
 from app.core.settings import Settings
-from app.models import Account, Application, Developer, Link, UploadSession
+from app.models import Account, Application, Developer, UploadSession
 from app.uploads.repository import UploadRepository
 from tests.servers.api import Caller, build_settings, running_api
 from tests.servers.ports import find_free_port
@@ -34,6 +35,8 @@ from tests.servers.postgres import create_database, drop_database
 
 RECOVERY_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
+CANCELLED_COUNT = 100
+CANCELLED_SECONDS_MAX = 0.006  # about as long as a transaction takes
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -66,6 +69,26 @@ async def test_read_session_cannot_write(db: Database) -> None:
     assert isinstance(caught.value.__cause__, DBAPIError)
     async with db.writing() as session:
         assert list(await session.scalars(select(Developer))) == []
+
+
+async def test_database_can_be_written_when_writers_were_cancelled_at_any_moment(db: Database) -> None:
+    async def write(name: str) -> None:
+        async with db.writing() as session:
+            await session.execute(insert(Developer).values(name=name))
+            await session.scalar(select(Developer.id).limit(1))
+
+    chance = random.Random(1)
+    await write("first")
+    for number in range(CANCELLED_COUNT):
+        cancelled = asyncio.create_task(write("cancelled"))
+        await asyncio.sleep(chance.uniform(0, CANCELLED_SECONDS_MAX))
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
+        assert cancelled.cancelled() or cancelled.exception() is None
+        await write(f"after {number}")  # 503 if the one before still holds the database
+    async with db.reading() as session:
+        names = list(await session.scalars(select(Developer.name).where(Developer.name != "cancelled")))
+    assert names == ["first", *(f"after {number}" for number in range(CANCELLED_COUNT))]
 
 
 @pytest.mark.parametrize(
@@ -140,11 +163,10 @@ async def test_id_is_not_given_again_when_the_newest_row_was_deleted(db: Databas
 
 def test_every_numbered_table_of_the_embedded_database_keeps_its_numbers_apart(tmp_path: Path) -> None:
     migrate(Settings(data_dir=tmp_path))
-    random_ids = {Application.__tablename__, Link.__tablename__}
     with closing(sqlite3.connect(tmp_path / "kloudless.db")) as connection:
         made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall())
     for name, table in METADATA.tables.items():
-        if [column.name for column in table.primary_key] == ["id"] and name not in random_ids:
+        if [column.autoincrement for column in table.primary_key] == [True]:
             assert "AUTOINCREMENT" in made[name], name
 
 

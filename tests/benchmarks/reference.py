@@ -20,6 +20,7 @@ from app.core.ids import ROOT_ID, IdCodec
 from app.core.settings import Settings
 from app.core.state import build_state
 from app.main import _build_lifespan
+from app.requests.service import RequestLog
 from app.storage.endpoints import STORAGE_PREFIX
 from app.storage.opening import open_storage
 from connectors.core.resources import RawId, Ref
@@ -102,7 +103,7 @@ class FolderModel(Shared):
     size: None = None
     can_create_folders: bool = True
     can_upload_files: bool = True
-    can_list_recursively: bool = False
+    can_list_recursively: bool = True
 
 
 class ListModel(BaseModel):
@@ -114,6 +115,7 @@ class ListModel(BaseModel):
     page: str
     next_page: str | None
     objects: list[Annotated[FileModel | FolderModel, Field(discriminator="type")]]
+    partial: bool = False
 
 
 class Mapper:
@@ -155,6 +157,7 @@ def build_app(settings: Settings, registry: Registry, origin_url: str) -> Edge:
     state = build_state(settings, registry=registry)
     app = FastAPI(lifespan=_build_lifespan(state))
     app.state.kloudless = state
+    app.state.request_log = RequestLog(state)
 
     @app.get(STORAGE_PREFIX + "/folders/{folder_id}/contents", response_model=ListModel)
     async def list_contents(request: Request, folder_id: str, page_size: int = PAGE_SIZE_MAX) -> ListModel:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,14 +120,19 @@ class Api:
             return application.id, api_key, developer_token
 
         application_id, api_key, developer_token = self.run(create())
+        nobody = Caller(self, application_id, api_key, developer_token, 0, "", self.files)
+        return self.add_account(nobody, build_account)
+
+    def add_account(self, caller: Caller, build_account: BuildAccount | None = None) -> Caller:
+        """One more account of the caller's application, in a place of its own."""
         name = secrets.token_hex(8)
         body = (build_account or build_local_account)(self, name)
-        with self.client({"Authorization": f"APIKey {api_key}"}) as client:
+        with caller.client() as client:
             account = client.post("/v1/accounts", json={"account": name, **body})
             assert account.status_code == 201, account.text
             account_id = account.json()["id"]
             token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
-        return Caller(self, application_id, api_key, developer_token, account_id, token, self.files / name)
+        return replace(caller, account_id=account_id, bearer_token=token, folder=self.files / name)
 
 
 BuildAccount = Callable[[Api, str], dict[str, Any]]
@@ -167,7 +172,7 @@ def running_api(settings: Settings, *, registry: Registry | None = None) -> Iter
 
     async def build() -> tuple[State, uvicorn.Server]:
         app = build_app(settings, registry=registry)
-        return app.state, build_server(app, settings)
+        return app.state, build_server(app, settings, on_stop=app.state.signals.stop)
 
     async def serve() -> None:
         with open_socket(settings) as listener:

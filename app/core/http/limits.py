@@ -15,6 +15,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.replies import get_request_state
 from app.core.limiting import TokenBuckets
 from app.core.state import get_state
+from app.core.tokens import hash_token
 
 PARALLEL_RETRY_AFTER_SECONDS = 1
 IPV6_PREFIX_BITS = 64  # one customer's network has that many addresses
@@ -59,25 +60,43 @@ def hold_account(request: Request, account_id: int) -> None:
     get_request_state(request).held_accounts.append(account_id)
 
 
-def check_failures(request: Request) -> None:
-    """ApiError 429 if too many wrong keys and tokens came from the request's address; asked before one is looked up."""
-    failures = get_state(request).limits.failures
-    if failures is None:
-        return
-    wait_seconds = failures.look(read_client_network(request))
-    if wait_seconds:
-        raise ApiError(
-            ErrorCode.TOO_MANY_REQUESTS,
-            "Too many wrong keys or tokens came from your address; wait before you try another one.",
-            headers={"Retry-After": str(wait_seconds)},
-        )
+class LoginWatch:
+    """One try of a key or token: counted by its sender's address when it is wrong.
 
+    From an address with too many wrong ones only those are looked up that were good before, so that nobody is shut out
+    by a neighbour behind the same address.
+    """
 
-def count_failure(request: Request) -> None:
-    """Notes that a wrong key or token came from the request's address."""
-    failures = get_state(request).limits.failures
-    if failures is not None:
-        failures.take(read_client_network(request))
+    def __init__(self, request: Request, secret: str) -> None:
+        self._request = request
+        self._secret = secret
+        self._known_hash: str | None = None
+
+    def check(self) -> None:
+        """Called before the secret is looked up. ApiError 429."""
+        limits = get_state(self._request).limits
+        if limits.failures is None:
+            return
+        self._known_hash = hash_token(self._secret)
+        if self._known_hash in limits.known_logins:
+            return
+        wait_seconds = limits.failures.look(read_client_network(self._request))
+        if wait_seconds:
+            raise ApiError(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "Too many wrong keys or tokens came from your address; wait before you try another one.",
+                headers={"Retry-After": str(wait_seconds)},
+            )
+
+    def note(self, *, is_good: bool) -> None:
+        """Called when it is known whether the secret opens anything."""
+        limits = get_state(self._request).limits
+        if limits.failures is None:
+            return
+        if not is_good:
+            limits.failures.take(read_client_network(self._request))
+        elif self._known_hash is not None:
+            limits.known_logins.note(self._known_hash)
 
 
 def read_client_network(request: Request) -> str:

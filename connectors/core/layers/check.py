@@ -129,6 +129,10 @@ class CheckingConnector(DelegatingConnector):
         self._need(self.capabilities.start_upload, "uploads in parts")
         await super().abort_upload(session)
 
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        self._need(self.capabilities.list_uploads, "a list of unfinished uploads")
+        return await super().list_uploads(parent, name)
+
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         self._need(self.capabilities.list_recursive, "recursive listing")
         return await super().list_recursive(folder, cursor=cursor, limit=self._page_limit(limit))

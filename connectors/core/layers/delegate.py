@@ -127,6 +127,9 @@ class DelegatingConnector(Connector):
     async def abort_upload(self, session: UploadSession) -> None:
         return await self._run("abort_upload", session.parent, self._inner.abort_upload(session))
 
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        return await self._run("list_uploads", parent, self._inner.list_uploads(parent, name))
+
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         call = self._inner.list_recursive(folder, cursor=cursor, limit=limit)
         return await self._run("list_recursive", folder, call)

@@ -20,13 +20,14 @@ KINDS = ("sqlite", "postgresql")
 TEXT = "1.a1b2c3d4.Ä\u2028\N{SNOWMAN}'\"\\\n\t日本"
 JSON_VALUES: tuple[Any, ...] = ({"ä": [1, 0.1, 2**60, True, None, {"": "\u2028'\"\\"}]}, {}, [], "text", 0)
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)
-VALUES = {BigInteger: 2**53 - 1, Boolean: True, UtcDateTime: MOMENT, LargeBinary: bytes(range(256)), Uuid: UUID(int=7)}
+VALUES = {BigInteger: 2**53 - 1, Boolean: True, UtcDateTime: MOMENT, LargeBinary: bytes(range(256))}
 
 
-def fill(column: Column[Any], number: int, *, keys: dict[str, Any]) -> object:
+def fill(column: Column[Any], number: int, *, keys: dict[str, Any]) -> object:  # noqa: PLR0911 - one for each type
     """A value that this column can hold: of another row, another; what refers to a row, that row's."""
     if column.foreign_keys:
-        return keys[next(iter(column.foreign_keys)).target_fullname]
+        values = keys[next(iter(column.foreign_keys)).target_fullname]
+        return values[number if column.primary_key and len(column.table.primary_key) == 1 else 0]
     match column.type:
         case JSON():
             return JSON_VALUES[number % len(JSON_VALUES)]
@@ -34,6 +35,8 @@ def fill(column: Column[Any], number: int, *, keys: dict[str, Any]) -> object:
             return kind.enums[number % len(kind.enums)]
         case String() as kind:
             return f"{number}{TEXT}"[: kind.length]
+        case Uuid():
+            return UUID(int=number + 1)
         case kind if not column.primary_key and type(kind) in VALUES:
             return VALUES[type(kind)]
     return number + 1
@@ -50,7 +53,9 @@ def build_rows(tables: Sequence[Table]) -> dict[str, list[dict[str, Any]]]:
             if number == 2:
                 row |= {column.name: None for column in table.columns if column.nullable}
             rows[table.name].append(row)
-        keys |= {f"{table.name}.{name}": value for name, value in rows[table.name][0].items()}
+        keys |= {
+            f"{table.name}.{column.name}": [row[column.name] for row in rows[table.name]] for column in table.columns
+        }
     return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.limiting import ParallelCounts, TokenBuckets
+from app.core.limiting import Known, ParallelCounts, TokenBuckets
 
 
 class HandClock:
@@ -105,6 +105,13 @@ def test_those_nearest_to_full_are_forgotten_when_none_is_full(buckets: TokenBuc
             buckets.take(name)
         clock.seconds += 0.001
     assert [name for name in range(21) if not buckets.look(name)] == [0, 1, 20]
+
+
+def test_name_noted_longest_ago_is_forgotten_when_there_are_too_many() -> None:
+    known = Known(names_max=3)
+    for name in ("a", "b", "c", "a", "d"):
+        known.note(name)
+    assert [name in known for name in "abcd"] == [True, False, True, True]
 
 
 def test_account_has_as_many_requests_at_once_as_allowed() -> None:

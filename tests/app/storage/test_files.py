@@ -58,8 +58,8 @@ def test_update_with_the_own_account_is_accepted_in_every_spelling(drive: Drive)
 @pytest.mark.parametrize(
     ("account", "expected"),
     [
-        (2**40, (501, "not_implemented")),
-        ("99999999", (501, "not_implemented")),
+        (2**40, (404, "not_found")),
+        ("99999999", (404, "not_found")),
         ("upload_location", (400, "invalid_parameters")),
         ([1], (400, "invalid_parameters")),
     ],

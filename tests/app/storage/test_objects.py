@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app.drive import METADATA, Drive, read_error, read_json
+from tests.app.drive import METADATA, Drive, read_error, read_json, wait_until
 
 COMMON = {
     "id",
@@ -167,13 +167,16 @@ def test_acting_as_another_user_is_403_for_an_account_of_no_administrator(shared
 
 
 @pytest.mark.parametrize(("params", "headers"), [({"return_type": "task"}, {}), ({}, {"X-Kloudless-Async": "true"})])
-def test_task_is_answered_with_the_finished_result(
+def test_task_answers_with_the_result_itself_once_it_is_finished(
     drive: Drive, params: dict[str, str], headers: dict[str, str]
 ) -> None:
     folder = drive.create_folder("folder")
     drive.upload("a.txt", parent=folder["id"])
     copied = drive.client.post(f"{folder['href']}/copy", params=params, headers=headers, json={"name": "copy"})
-    body = read_json(copied, status=201)
+    task = read_json(copied, status=202)
+    assert task["state"] == task["status"] == "PENDING"
+    wait_until(lambda: "state" not in drive.client.get(task["href"]).json())
+    body = read_json(drive.client.get(task["href"]))
     assert not {"state", "status"} & set(body)  # the picker takes them for a task that is not finished
     assert drive.list_names(body["id"]) == ["a.txt"]
 

@@ -133,10 +133,30 @@ def test_file_as_parent_is_400(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}])
-def test_upload_by_url_is_501(shared: Drive, headers: dict[str, str]) -> None:
-    body = json.dumps({"url": "https://example.com/a.txt", "name": "a.txt", "parent_id": "root"})
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"name": "a.txt", "parent_id": "root"}',
+        '{"url": "", "name": "a.txt"}',
+        '{"url": "http://127.0.0.1/"}',
+        '{"url": "http://127.0.0.1/", "name": 7}',
+        '{"url": 7, "name": "a.txt"}',
+        '{"url": "http://127.0.0.1/", "name": "a.txt", "parent_id": null}',
+        '{"url": "http://127.0.0.1/", "name": "a\\u0000b"}',
+        '{"url": "http://127.0.0.1/", "name": "a/b"}',
+        '{"url": "ftp://127.0.0.1/", "name": "a.txt"}',
+        '{"url": "nonsense", "name": "a.txt"}',
+        '{"url": "http://user:hunter2@127.0.0.1/", "name": "a.txt"}',
+    ],
+)
+def test_upload_by_url_without_what_it_needs_is_400(shared: Drive, headers: dict[str, str], body: str) -> None:
     refused = shared.client.post(shared.url("files"), headers=headers, content=body)
-    assert read_error(refused) == (501, "not_implemented")
+    assert read_error(refused) == (400, "invalid_parameters")
+    assert "hunter2" not in refused.text
     assert shared.list_names() == []
 
 

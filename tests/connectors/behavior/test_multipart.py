@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,8 @@ from connectors.core.resources import OnConflict, UploadSession
 from tests.connectors.behavior.space import FailingSource, Space, StalledSource, as_known, refused
 
 pytestmark = pytest.mark.needs("start_upload")
+
+CLOCK_DIFFERENCE_MAX = timedelta(minutes=5)  # between this machine and the provider
 
 
 @pytest.fixture
@@ -242,3 +245,38 @@ async def test_not_found_when_parent_is_gone(space: Space) -> None:
     await space.connector.delete(gone.ref)
     with refused(ErrorKind.NOT_FOUND):
         await space.connector.start_upload(gone.raw_id, "a", size_bytes=1, on_conflict=OnConflict.FAIL)
+
+
+@pytest.mark.needs("list_uploads")
+async def test_upload_is_listed_for_its_name_only_until_it_is_finished_or_aborted(space: Space) -> None:
+    names = ["a.bin", "a.bin", "a.bin.more", "A.BIN"]
+    began_at = datetime.now(UTC) - CLOCK_DIFFERENCE_MAX
+    first, second, *others = [
+        await space.connector.start_upload(space.folder, name, size_bytes=None, on_conflict=OnConflict.RENAME)
+        for name in names
+    ]
+    listed = await space.connector.list_uploads(space.folder, "a.bin")
+    assert sorted(map(repr, (each.state for each in listed))) == sorted(map(repr, (first.state, second.state)))
+    for each in listed:
+        assert (each.parent, each.name) == (space.folder, "a.bin")
+        assert each.started_at is not None
+        assert began_at <= each.started_at <= datetime.now(UTC) + CLOCK_DIFFERENCE_MAX
+    part = await space.connector.put_part(first, 1, BytesSource(b"x"))
+    await space.connector.finish_upload(first, [part])
+    (left,) = await space.connector.list_uploads(space.folder, "a.bin")
+    assert left.state == second.state
+    await space.connector.abort_upload(left)
+    assert await space.connector.list_uploads(space.folder, "a.bin") == []
+    with refused(ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS):
+        await space.connector.put_part(second, 1, BytesSource(b"x"))
+    for session in others:
+        await space.connector.abort_upload(session)
+
+
+@pytest.mark.needs("list_uploads")
+async def test_no_uploads_are_listed_when_nothing_was_started_or_folder_is_gone(space: Space) -> None:
+    await space.put("a.bin", b"a file is no upload")
+    assert await space.connector.list_uploads(space.folder, "a.bin") == []
+    gone = await space.make("gone")
+    await space.connector.delete(gone.ref)
+    assert await space.connector.list_uploads(gone.raw_id, "a.bin") == []

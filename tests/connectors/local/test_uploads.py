@@ -163,3 +163,35 @@ async def test_nothing_is_left_when_start_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert list(root.iterdir()) == []
+
+
+async def test_upload_through_a_link_is_listed_where_it_is_written(connector: Connector, root: Path) -> None:
+    (root / "real.bin").write_bytes(b"old")
+    (root / "link.bin").symlink_to("real.bin")
+    session = await connector.start_upload(ROOT, "link.bin", size_bytes=None, on_conflict=OnConflict.REPLACE)
+    (listed,) = await connector.list_uploads(ROOT, "link.bin")
+    assert listed.state == session.state
+    (listed,) = await connector.list_uploads(ROOT, "real.bin")
+    assert listed.state == session.state
+
+
+async def test_uploads_are_listed_oldest_first_and_foreign_hidden_files_are_not(
+    connector: Connector, root: Path
+) -> None:
+    sessions = [
+        await connector.start_upload(ROOT, "a.bin", size_bytes=None, on_conflict=OnConflict.RENAME) for _ in range(3)
+    ]
+    token = sessions[0].state["token"]
+    for name in (token[:-1], token + "0", token[:16] + "z" * 32):
+        (root / f".kloudless-parts-{name}").touch()
+    listed = await connector.list_uploads(ROOT, "a.bin")
+    assert [each.state for each in listed] == [each.state for each in sessions]
+
+
+async def test_upload_is_listed_when_its_start_was_killed_half_way(connector: Connector, root: Path) -> None:
+    session = await connector.start_upload(ROOT, "a.bin", size_bytes=None, on_conflict=OnConflict.FAIL)
+    next(each for each in root.iterdir() if each.suffix == ".table").unlink()
+    (listed,) = await connector.list_uploads(ROOT, "a.bin")
+    assert listed.state == session.state
+    await connector.abort_upload(listed)
+    assert list(root.iterdir()) == []
