@@ -6,6 +6,7 @@ success, and overwrite the object instead.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,9 +21,9 @@ from connectors.core.errors import TEMPORARY_KINDS, ConnectorError, ErrorKind
 from connectors.core.resources import Probe
 from connectors.s3.account import DEFAULT_REGION
 from connectors.s3.api import METADATA_PREFIX, Api, quote_etag
+from connectors.s3.bodies import write_access_control
 from connectors.s3.deleting import delete_folder, walk_entries
 from connectors.s3.dialect import Dialect
-from connectors.s3.documents import write_access_control
 from connectors.s3.keys import Place
 from connectors.s3.links import sign_place
 from connectors.s3.listing import BUCKETS_MAX
@@ -134,7 +135,7 @@ class _Prober:
             self._try_copies: ("copies_metadata", "copy_if_absent"),
             self._try_parts: ("complete_if_absent", "copies_parts"),
             self._try_sending_parts_again: ("replaces_parts",),
-            self._try_reads: ("reads_if_match",),
+            self._try_reads: ("hashes_etags", "reads_if_match"),
             self._try_signed_url: ("signs_urls",),
             self._try_tags: ("tags",),
             self._try_access: ("access",),
@@ -244,6 +245,8 @@ class _Prober:
         self._facts["copy_if_absent"] = is_refused and await self._is_whole(copy)
 
     async def _try_reads(self) -> None:
+        digest = hashlib.md5(BYTES, usedforsecurity=False).hexdigest()
+        self._facts["hashes_etags"] = (await self._api.head_object(self._object)).entry.etag == digest
         try:
             async with self._api.get_object(self._object, {"If-Match": quote_etag("another")}):
                 pass

@@ -108,6 +108,13 @@ async def test_unavailable_when_the_file_is_another_at_the_end_and_the_store_kno
         assert len(seen) < len(TEN)
 
 
+async def test_unavailable_when_bytes_are_a_mix_and_the_store_knows_no_conditions() -> None:
+    store = build_store(Reply(200, TEN[::-1], {"ETag": f'"{Stored(TEN).etag}"'}), obeys=frozenset())
+    async with open_tiny(store, learned={"dialect": {"hashes_etags": True}}) as connector:
+        with refused(ErrorKind.UNAVAILABLE):
+            await read(connector)
+
+
 async def answer_cut(exchange: Exchange) -> None:
     """Announces ten bytes and sends four."""
     await exchange.send(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 10\r\n\r\n0123')
