@@ -9,14 +9,13 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.core.bytesource import ByteSource, BytesSource
+from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, Ref, UploadSession
 from connectors.core.uploads import choose_part_bytes
 from connectors.s3.keys import Place, split_name
 from connectors.s3.parts_api import Receipt
 from connectors.s3.payloads import Head
-from connectors.s3.sources import CheckedSource
 from connectors.s3.storage import Storage
 from connectors.s3.writing import (
     Target,
