@@ -18,6 +18,7 @@ from app.accounts.callers import (
 )
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import AccountImport, AccountUpdate
+from app.accounts.scopes import parse_scopes
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
@@ -319,7 +320,11 @@ async def delete_orphans(state: State) -> int:
 
 
 async def create_token(state: State, *, row: AccountRow, scope: str | None = None) -> tuple[str, str]:
-    """A new bearer token and its scope; the token is shown this once."""
+    """A new bearer token and its scope; the token is shown this once. ApiError 400 for what is no scope."""
+    try:
+        parse_scopes(scope or "")
+    except ValueError as error:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"scope: {error}.") from None
     token = generate_token()
     granted = scope or row.scope
     async with state.db.writing() as session:
