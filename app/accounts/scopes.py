@@ -43,7 +43,9 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
     for part in _TEXTS.findall(text):
         match = _TEXT.fullmatch(part)
         if match is None:
-            raise ValueError(f"{part!r} is not a scope; scopes look like all, storage, s3 or s3:normal.storage")
+            raise ValueError(
+                f"{part!r} is not a scope; scopes look like all, storage, SERVICE or SERVICE:normal.storage"
+            )
         name, api = match["name"], match["api"]
         if name in APIS and api is None:
             name, api = "any", name

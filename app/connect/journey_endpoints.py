@@ -49,7 +49,11 @@ PARAMETERS = (
         "is meant without one when a token is asked for.",
         URI_CHARACTERS_MAX,
     ),
-    _describe("scope", "Which services to choose from, such as `all`, `storage` or `s3`.", SCOPES_CHARACTERS_MAX),
+    _describe(
+        "scope",
+        "Which services to choose from, such as `all`, `storage`, or a service's identifier.",
+        SCOPES_CHARACTERS_MAX,
+    ),
     _describe("state", "Comes back as it is; compare it.", ECHO_CHARACTERS_MAX),
     _describe(
         "origin",

@@ -9,17 +9,17 @@ from datetime import timedelta
 import msgspec
 
 from app.accounts.callers import AccountRow
-from app.accounts.repository import AccountRepository
 from app.accounts.schemas import AccountUpdate
-from app.accounts.service import connect_account
-from app.applications.repository import ApplicationRepository
+from app.accounts.service import add_token, connect_account, drop_token
+from app.applications.belongings import is_registered
+from app.applications.service import find_live_application
 from app.connect.repository import ConnectRepository
 from app.connect.wishes import ReturnPath, Wishes
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
-from app.models import Application, AuthorizationCode, BearerToken, Journey, RedirectUri, TrustedDomain
+from app.models import Application, AuthorizationCode, Journey, RedirectUri, TrustedDomain
 from connectors.core.manifest import Manifest
 
 JOURNEY_SECONDS_MAX = 1800
@@ -57,26 +57,22 @@ def list_manifests(state: State) -> list[Manifest]:
 
 async def find_application(state: State, application_id: str, back: ReturnPath) -> Application:
     """The application that asks. ApiError 400 if there is none, or it may not have results where it wants them."""
-    async with state.db.reading() as session:
-        repository = ApplicationRepository(session)
-        application = await repository.find(application_id)
-        if application is None or not application.is_active:
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, "The application that sent you here is not known.")
-        if not back.is_out_of_band:
-            twin = RedirectUri(application_id=application_id, uri=back.redirect_uri)
-            if await repository.find_twin(twin) is None:
-                raise ApiError(
-                    ErrorCode.INVALID_PARAMETERS,
-                    "The application wants you to be sent to an address that it has not registered among its "
-                    "redirect URIs.",
-                )
-        elif back.origin is not None:
-            host = back.origin.partition("://")[2]
-            if await repository.find_twin(TrustedDomain(application_id=application_id, host=host)) is None:
-                raise ApiError(
-                    ErrorCode.FORBIDDEN,
-                    f"The page that sent you here, on {host}, is not among the application's trusted domains.",
-                )
+    application = await find_live_application(state, application_id)
+    if application is None:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, "The application that sent you here is not known.")
+    if not back.is_out_of_band:
+        if not await is_registered(state, RedirectUri(application_id=application_id, uri=back.redirect_uri)):
+            raise ApiError(
+                ErrorCode.INVALID_PARAMETERS,
+                "The application wants you to be sent to an address that it has not registered among its redirect URIs.",
+            )
+    elif back.origin is not None:
+        host = back.origin.partition("://")[2]
+        if not await is_registered(state, TrustedDomain(application_id=application_id, host=host)):
+            raise ApiError(
+                ErrorCode.FORBIDDEN,
+                f"The page that sent you here, on {host}, is not among the application's trusted domains.",
+            )
     return application
 
 
@@ -103,8 +99,8 @@ async def find(state: State, name: str, browser: str | None) -> Visit:
         journey = await ConnectRepository(session).find(hash_token(name), now=now())
         if journey is None or not secrets.compare_digest(journey.browser_hash, hash_token(browser or "")):
             raise ApiError(ErrorCode.NOT_FOUND, ENDED)
-        application = await ApplicationRepository(session).find(journey.application_id)
-    if application is None or not application.is_active:
+    application = await find_live_application(state, journey.application_id)
+    if application is None:
         raise ApiError(ErrorCode.NOT_FOUND, ENDED)
     return Visit(journey, msgspec.convert(journey.wishes, Wishes), application.name)
 
@@ -149,9 +145,7 @@ async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
                 )
             )
         else:
-            AccountRepository(session).add_token(
-                BearerToken(account_id=row.id, token_hash=hash_token(secret), scope=scope, created_at=moment)
-            )
+            add_token(session, secret, account_id=row.id, scope=scope)
     return Result(secret=secret, scope=scope, service=row.service)
 
 
@@ -174,12 +168,10 @@ async def redeem(state: State, code: str, *, application_id: str, redirect_uri: 
         if account.application_id != application_id or row.redirect_uri != redirect_uri:
             return None
         if not await repository.take_code(code_hash, hash_token(token), at=moment):
-            if row.token_hash is not None and await AccountRepository(session).delete_token(row.token_hash):
-                session.note_change(f"token:{row.token_hash}")
+            if row.token_hash is not None:
+                await drop_token(session, row.token_hash)
             return None
-        AccountRepository(session).add_token(
-            BearerToken(account_id=account.id, token_hash=hash_token(token), scope=row.scope, created_at=moment)
-        )
+        add_token(session, token, account_id=account.id, scope=row.scope)
         return token, row.scope, account.id
 
 
