@@ -64,7 +64,7 @@ async def find_application(state: State, application_id: str, back: ReturnPath) 
         if not await is_registered(state, RedirectUri(application_id=application_id, uri=back.redirect_uri)):
             raise ApiError(
                 ErrorCode.INVALID_PARAMETERS,
-                "The application wants you to be sent to an address that it has not registered among its redirect URIs.",
+                "The application wants you to be sent to an address that is not among its redirect URIs.",
             )
     elif back.origin is not None:
         host = back.origin.partition("://")[2]
