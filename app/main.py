@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
-from app.core.http.documenting import document
+from app.core.http.documenting import DESCRIPTION, document
 from app.core.http.edge import Edge, encode_error
 from app.core.http.paths import CanonicalPaths
 from app.core.http.replies import STRUCTS, get_request_state
@@ -55,7 +55,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
     app = FastAPI(
         title="Kloudless",
         version=version("kloudless-server"),
-        description="One REST API for every file storage.",
+        description=DESCRIPTION,
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,

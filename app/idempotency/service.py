@@ -2,7 +2,7 @@
 
 What a repeat is told, by what became of the first request:
 
-    it was answered       the same reply again
+    it was answered       the same reply again, also when it says that the task it began has failed
     it runs               409, with a time to wait
     nobody knows          409: the server ended, or a storage did not answer; look first, then use a new key
     it failed, no effect  nothing was kept: the repeat is a first request

@@ -12,6 +12,7 @@ import structlog
 from app.core.clock import now
 from app.core.state import State
 from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import RawId, UploadSession
 
 CLOCKS_APART_SECONDS_MAX = 10.0
@@ -42,11 +43,18 @@ async def abort_strays(
     """
     if not connector.capabilities.list_uploads:
         return 0
+    try:
+        listed = await connector.list_uploads(parent, name)
+    except ConnectorError as error:
+        if error.kind not in {ErrorKind.PERMISSION_DENIED, ErrorKind.UNSUPPORTED}:
+            raise
+        log.warning("stray uploads cannot be looked for", error=str(error))
+        return 0
     apart = timedelta(seconds=CLOCKS_APART_SECONDS_MAX)
     known_states = list(known)
     strays = [
         session
-        for session in await connector.list_uploads(parent, name)
+        for session in listed
         if _as_stored(session.state) not in known_states and _is_between(session, intended_at - apart, now() + apart)
     ]
     for session in strays:

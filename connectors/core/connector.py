@@ -193,7 +193,7 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
-        """Returns the uploads in parts that were started for exactly this name and are neither finished nor aborted.
+        """Returns the uploads in parts that are to make a file of exactly this name: neither finished nor aborted.
 
         - Each has the `state` that start_upload gave and its `started_at`, and can be aborted; what else the provider
           does not tell, such as the conflict policy or the size, is made up. None in a folder that is not there.

@@ -19,7 +19,7 @@ import httpx
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.s3 import documents
+from connectors.s3 import bodies, documents
 from connectors.s3.account import DEFAULT_REGION
 from connectors.s3.client import Call, Client
 from connectors.s3.errors import REGION_HEADER
@@ -86,7 +86,7 @@ class Api:
     async def create_bucket(self, bucket: str, region: str) -> None:
         body = b""
         if region != DEFAULT_REGION:
-            body = documents.write("CreateBucketConfiguration", [("LocationConstraint", region)])
+            body = bodies.write("CreateBucketConfiguration", [("LocationConstraint", region)])
         await self._ask("create_bucket", Repeat.IDEMPOTENT, "PUT", Place(bucket, ""), body=body)
 
     async def delete_bucket(self, bucket: str) -> None:
@@ -169,7 +169,7 @@ class Api:
     async def delete_objects(self, bucket: str, keys: Iterable[tuple[str, str | None]]) -> list[NotDeleted]:
         """Deletes keys, or versions of them, and returns those that could not be deleted."""
         rows = [[("Key", key)] + ([("VersionId", version)] if version else []) for key, version in keys]
-        body = documents.write("Delete", [("Object", row) for row in rows] + [("Quiet", "true")])
+        body = bodies.write("Delete", [("Object", row) for row in rows] + [("Quiet", "true")])
         headers = _hash(body)
         reply = await self._ask(
             "delete_objects", Repeat.IDEMPOTENT, "POST", Place(bucket, ""), [("delete", None)], headers, body
@@ -186,7 +186,7 @@ class Api:
         if not tags:
             await self._ask("delete_object_tagging", Repeat.IDEMPOTENT, "DELETE", place, [("tagging", None)])
             return
-        body = documents.write_tags(tags.items())
+        body = bodies.write_tags(tags.items())
         await self._ask("put_object_tagging", Repeat.IDEMPOTENT, "PUT", place, [("tagging", None)], _hash(body), body)
 
     async def get_access(self, place: Place) -> AccessControl:

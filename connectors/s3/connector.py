@@ -8,7 +8,7 @@ from functools import cached_property
 
 import msgspec
 
-from connectors.core.bytesource import ByteSource
+from connectors.core.bytesource import ByteSource, CheckedSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities
@@ -43,7 +43,7 @@ from connectors.s3.downloads import open_object
 from connectors.s3.keys import Place
 from connectors.s3.manifest import COMPATIBLE_MANIFEST, MANIFEST
 from connectors.s3.probing import probe
-from connectors.s3.sources import CheckedSource, buffer_small, close
+from connectors.s3.sources import buffer_small, close
 from connectors.s3.storage import Storage, together
 from connectors.s3.writing import Target
 
@@ -182,6 +182,9 @@ class S3Connector(Connector):
 
     async def abort_upload(self, session: UploadSession) -> None:
         await uploads.abort(self._storage, session)
+
+    async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
+        return await uploads.list_started(self._storage, await self._storage.get_folder(parent), name)
 
     async def list_recursive(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await walking.list_recursive(self._storage, await self._storage.get_folder(folder), cursor, limit)

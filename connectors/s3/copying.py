@@ -17,10 +17,10 @@ from connectors.s3.storage import Storage
 from connectors.s3.uploads import create_upload, giving_up
 from connectors.s3.writing import Target, explain_conflict
 
-COPY_BYTES_MAX = 2**30
+COPY_BYTES_MAX = 512 * 2**20
 """What is copied by one call: 5 GiB is what it can, but that takes longer than a connection may be silent."""
 
-COPY_PART_BYTES_MIN = 256 * 2**20
+COPY_PART_BYTES_MIN = 128 * 2**20
 PARTS_MAX = 10_000
 PARTS_PARALLEL_MAX = 8
 COMMON_CLASS = "STANDARD"
@@ -96,19 +96,19 @@ async def _choose_headers(storage: Storage, source: Source, metadata: Mapping[st
         kept = {} if storage_class == COMMON_CLASS else {"x-amz-storage-class": storage_class}
         return {**source.condition, **kept}
     head = await storage.api.head_object(source.place, version_id=source.version_id)
-    return {**source.condition, **build_headers(head, metadata), "x-amz-metadata-directive": "REPLACE"}
+    return {**source.condition, **build_kept_headers(head, metadata), "x-amz-metadata-directive": "REPLACE"}
 
 
 async def _collect_headers(storage: Storage, source: Source, metadata: Mapping[str, str] | None) -> dict[str, str]:
     """All that an object made from scratch has to be told to be like the source, as far as that can be asked."""
     if not source.place.can_be_sent:
         return {}
-    headers = build_headers(await storage.api.head_object(source.place, version_id=source.version_id), metadata)
+    headers = build_kept_headers(await storage.api.head_object(source.place, version_id=source.version_id), metadata)
     tags = await storage.api.get_tags(source.place, version_id=source.version_id) if storage.dialect.tags else {}
     return {**headers, "x-amz-tagging": urlencode(tags)} if tags else headers
 
 
-def build_headers(head: Head, metadata: Mapping[str, str] | None = None) -> dict[str, str]:
+def build_kept_headers(head: Head, metadata: Mapping[str, str] | None = None) -> dict[str, str]:
     """What is kept with an object, as it is told to a new one; `metadata` takes the place of its own."""
     kept = dict(head.headers)
     if "kms" not in kept.get("x-amz-server-side-encryption", ""):  # the others are the bucket's own choice

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.s3.documents import can_hold
+from connectors.s3.bodies import can_hold
 from connectors.s3.errors import build_error
 from connectors.s3.keys import Place, is_marker
 from connectors.s3.payloads import Entry, Step

@@ -21,6 +21,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     copies_parts: bool = False  # a part may be copied from another object
     replaces_parts: bool = False  # a part may be sent again with other bytes
     reads_if_match: bool = False  # If-Match is obeyed when an object is read; else nobody knows what comes
+    hashes_etags: bool = False  # the etag of what is put in one call is its MD5
     copies_metadata: bool = False  # a copy takes metadata and content type along without being told them
     deletes_batches: bool = False  # a thousand keys in one call
     keeps_markers: bool = False  # an empty object whose key ends in "/" is kept as such
@@ -72,6 +73,7 @@ def build_capabilities(declared: Capabilities, dialect: Dialect) -> Capabilities
     return msgspec.structs.replace(
         declared,
         start_upload=dialect.replaces_parts,
+        list_uploads=dialect.replaces_parts,
         replace_atomic=dialect.reads_if_match,
         upload_exclusive=is_exclusive,
         create_download_url=dialect.signs_urls,

@@ -1,4 +1,4 @@
-"""XML, read and written: hardened against documents that grow when read, and quick with long listings.
+"""XML that stores answer, read: hardened against documents that grow when read, and quick with long listings.
 
 Stores do not agree how some documents are called, so names are checked only where nothing else would tell nonsense.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 from lxml import etree
@@ -30,8 +31,6 @@ from connectors.s3.payloads import (
 )
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-TYPE = f"{{{INSTANCE}}}type"
 
 ILLEGAL = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
@@ -47,6 +46,15 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 TIMES_MAX = 4096  # read once; many objects of a page have the same
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
+
+FIELDS = ("Key", "Size", "ETag", "LastModified", "StorageClass")
+COLUMNS = {
+    "": [etree.XPath(f"Contents/{name}/text()", smart_strings=False) for name in FIELDS],
+    NAMESPACE: [
+        etree.XPath(f"s:Contents/s:{name}/text()", namespaces={"s": NAMESPACE}, smart_strings=False) for name in FIELDS
+    ],
+}
+"""What is read of a listing's objects, by namespace."""
 
 
 def parse(body: bytes) -> Element:
@@ -214,53 +222,6 @@ def read_access_control(body: bytes) -> AccessControl:
     return AccessControl(owner_id=owner.get("ID"), owner_name=owner.get("DisplayName"), grants=grants)
 
 
-def write(name: str, children: Iterable[tuple[str, str | Iterable[tuple[str, str]]]]) -> bytes:
-    """A document of a root whose children are texts or hold texts; ValueError for what no XML can hold."""
-    root = _start(name)
-    for child, content in children:
-        element = etree.SubElement(root, child)
-        if isinstance(content, str):
-            element.text = content
-        else:
-            for inner, text in content:
-                etree.SubElement(element, inner).text = text
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-
-
-def write_tags(tags: Iterable[tuple[str, str]]) -> bytes:
-    root = _start("Tagging")
-    tag_set = etree.SubElement(root, "TagSet")
-    for key, value in tags:
-        tag = etree.SubElement(tag_set, "Tag")
-        etree.SubElement(tag, "Key").text = key
-        etree.SubElement(tag, "Value").text = value
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-
-
-def write_access_control(access: AccessControl) -> bytes:
-    root = _start("AccessControlPolicy")
-    owner = etree.SubElement(root, "Owner")
-    etree.SubElement(owner, "ID").text = access.owner_id
-    grants = etree.SubElement(root, "AccessControlList")
-    for each in access.grants:
-        grant = etree.SubElement(grants, "Grant")
-        grantee = etree.SubElement(grant, "Grantee", nsmap={"xsi": INSTANCE})
-        kind, name, text = _name_grantee(each)
-        grantee.set(TYPE, kind)
-        etree.SubElement(grantee, name).text = text
-        etree.SubElement(grant, "Permission").text = each.permission
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-
-
-def can_hold(text: str) -> bool:
-    """True for a text that XML can hold: no control characters but tab and line ends, no surrogates."""
-    try:
-        etree.Element("text").text = text
-    except ValueError:
-        return False
-    return True
-
-
 @lru_cache(maxsize=TIMES_MAX)
 def read_time(text: str) -> datetime | None:
     """A time as ISO 8601, in whole seconds, since that is all that HTTP's own form can tell."""
@@ -304,19 +265,19 @@ def _unquote_plus(text: str) -> str:
 
 
 def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
-    """The objects of a listing. Spelled out, since there may be a thousand of them."""
-    space = root.tag[: root.tag.rfind("}") + 1]
-    key, size, etag, modified_at, storage_class = (
-        f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified", "StorageClass")
-    )
-    for element in root.iterchildren(f"{space}Contents"):
-        row = {child.tag: child.text for child in element}
+    """The objects of a listing, of which there may be a thousand: column by column where nothing is left out."""
+    columns = [cast("list[str]", column(root)) for column in COLUMNS.get(_space(root), ())]
+    if len({len(column) for column in columns}) != 1:
+        for element in root.iterchildren("{*}Contents"):
+            yield _read_entry(_fields(element), decode)
+        return
+    for key, size, etag, modified_at, storage_class in zip(*columns, strict=True):
         yield Entry(
-            key=decode(row.get(key) or ""),
-            size_bytes=_read_size(row.get(size)),
-            etag=unquote_etag(row.get(etag)),
-            modified_at=read_time(row.get(modified_at) or ""),
-            storage_class=row.get(storage_class),
+            key=decode(key),
+            size_bytes=_read_size(size),
+            etag=unquote_etag(etag),
+            modified_at=read_time(modified_at),
+            storage_class=storage_class,
         )
 
 
@@ -354,18 +315,6 @@ def _read_grant(grant: Element) -> Grant:
     )
 
 
-def _name_grantee(grant: Grant) -> tuple[str, str, str]:
-    if grant.id is not None:
-        return "CanonicalUser", "ID", grant.id
-    if grant.uri is not None:
-        return "Group", "URI", grant.uri
-    return "AmazonCustomerByEmail", "EmailAddress", grant.email or ""
-
-
-def _start(name: str) -> Element:
-    return etree.Element(name, nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # the default namespace has no name
-
-
 def _expect(body: bytes, *names: str) -> Element:
     root = parse(body)
     if _name(root) not in names:
@@ -378,7 +327,11 @@ def _fields(element: Element) -> dict[str, str]:
 
 
 def _text(root: Element, name: str) -> str:
-    return root.findtext(f"{root.tag[: root.tag.rfind('}') + 1]}{name}") or ""
+    return root.findtext(f"{{*}}{name}") or ""
+
+
+def _space(root: Element) -> str:
+    return root.tag[1 : root.tag.rfind("}")] if root.tag.startswith("{") else ""
 
 
 def _name(element: Element) -> str:

@@ -44,6 +44,11 @@ class Place:
         return not any(segment in {".", ".."} for segment in self.key.split("/"))
 
     @property
+    def is_short_enough(self) -> bool:
+        """False for a key that no store keeps."""
+        return len(self.key.encode()) <= KEY_BYTES_MAX
+
+    @property
     def name(self) -> str:
         """The last segment; a key that ends in "/" has it before that when it is a folder's (see folder_name)."""
         return self.key.rpartition("/")[2]
@@ -118,7 +123,7 @@ class Layout:
             if not bucket and slash:
                 return None
         is_well_kept = self.keeps_empty_segments or not has_empty_segment(place.key[len(self.prefix) :])
-        return place if is_well_kept and len(place.key.encode()) <= KEY_BYTES_MAX else None
+        return place if is_well_kept and place.is_short_enough else None
 
 
 def has_empty_segment(key: str) -> bool:
@@ -136,14 +141,15 @@ def is_hidden(key: str) -> bool:
     return key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key
 
 
-def check_name(name: str, folder: Place) -> None:
+def check_name(name: str, folder: Place, *, is_folder: bool) -> None:
     """Refuses a name for something new in a folder: invalid_name, with the rule that it breaks."""
     if folder.is_above_buckets:
         check_bucket_name(name)
         return
     if name.startswith(HIDDEN_PREFIX):
         raise ConnectorError(ErrorKind.INVALID_NAME, f'names that begin with "{HIDDEN_PREFIX}" are reserved')
-    if len(folder.folder(name).key.encode()) > KEY_BYTES_MAX:
+    place = folder.folder(name) if is_folder else folder.file(name)
+    if not place.is_short_enough:
         text = f"a path in a bucket has at most {KEY_BYTES_MAX} bytes in UTF-8; take a shorter name"
         raise ConnectorError(ErrorKind.INVALID_NAME, text)
 

@@ -58,6 +58,7 @@ _CAPABILITIES = Capabilities(
     copy=True,
     get_by_path=True,
     start_upload=True,
+    list_uploads=True,
     list_recursive=True,
     list_versions=True,
     list_permissions=True,

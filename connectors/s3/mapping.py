@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.core.media_types import read_media_type
-from connectors.core.resources import File, Folder, Parent, Version, VersionId
+from connectors.core.resources import File, Folder, Parent, RawId, Version, VersionId
 from connectors.s3.keys import Layout, Place
 from connectors.s3.payloads import Entry, ObjectVersion
 
@@ -15,8 +15,9 @@ class Above:
     """What is above the resources of one folder, made once for all of them."""
 
     folder: Place
-    path: str  # of the folder, with a slash at its end
+    path: str  # of the folder, with a slash at its end; raw ids of files begin with it too
     ancestors: tuple[Parent, ...]  # nearest first
+    can_be_sent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Mapper:
         while place is not None:
             ancestors.append(Parent(self.layout.write(place), self._name_folder(place)))
             place = self.layout.parent(place, is_folder=True)
-        return Above(folder, self.layout.write(folder), tuple(ancestors))
+        return Above(folder, self.layout.write(folder), tuple(ancestors), folder.can_be_sent)
 
     def build_file(self, place: Place, entry: Entry, *, is_replacement: bool = False) -> File:
         """The file at a place."""
@@ -46,17 +47,18 @@ class Mapper:
     def build_child(self, above: Above, entry: Entry, *, is_replacement: bool = False) -> File:
         """A file of the folder."""
         name = entry.key[len(above.folder.key) :]
+        path = above.path + name
         return File(
-            raw_id=self.layout.write(Place(above.folder.bucket, entry.key)),
+            raw_id=RawId(path),
             name=name,
             parent=above.ancestors[0],
             ancestors=above.ancestors,
-            path=above.path + name,
+            path=path,
             size_bytes=entry.size_bytes,
             modified_at=entry.modified_at,
             media_type=read_media_type(name),
             etag=entry.etag,
-            is_downloadable=name not in {".", ".."} and Place("", above.folder.key).can_be_sent,
+            is_downloadable=above.can_be_sent and name not in {".", ".."},
             is_replacement=is_replacement,
             raw=self._build_raw(entry),
         )

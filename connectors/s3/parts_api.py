@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
-from connectors.s3 import documents
+from connectors.s3 import bodies, documents
 from connectors.s3.api import IF_ABSENT, name_source, quote_etag, read_etag
 from connectors.s3.client import Call, Client
 from connectors.s3.keys import Place
@@ -83,7 +83,7 @@ class PartsApi:
             place=place,
             query=(("uploadId", upload_id),),
             headers={"Content-Type": "application/xml", **(IF_ABSENT if if_absent else {})},
-            body=documents.write("CompleteMultipartUpload", [("Part", row) for row in rows]),
+            body=bodies.write("CompleteMultipartUpload", [("Part", row) for row in rows]),
         )
         return documents.read_copied((await self._client.ask(call)).content)
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Permission, PermissionChange, Ref, Role
-from connectors.s3.documents import write_access_control
+from connectors.s3.bodies import write_access_control
 from connectors.s3.keys import Place
 from connectors.s3.payloads import AccessControl, Grant
 from connectors.s3.storage import Storage

@@ -6,6 +6,7 @@ success, and overwrite the object instead.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,13 +17,13 @@ import msgspec
 
 from connectors.core.bytesource import BytesSource
 from connectors.core.crew import Crew
-from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.errors import TEMPORARY_KINDS, ConnectorError, ErrorKind
 from connectors.core.resources import Probe
 from connectors.s3.account import DEFAULT_REGION
 from connectors.s3.api import METADATA_PREFIX, Api, quote_etag
+from connectors.s3.bodies import write_access_control
 from connectors.s3.deleting import delete_folder, walk_entries
 from connectors.s3.dialect import Dialect
-from connectors.s3.documents import write_access_control
 from connectors.s3.keys import Place
 from connectors.s3.links import sign_place
 from connectors.s3.listing import BUCKETS_MAX
@@ -32,6 +33,9 @@ from connectors.s3.payloads import Grant
 from connectors.s3.permissions import READ, build_grant_headers
 from connectors.s3.storage import Storage
 
+Trial = Callable[[], Awaitable[None]]
+
+CAUTIOUS = Dialect()
 BUCKETS_TRIED_MAX = 3
 BUCKETS_ASKED_MAX = 20
 CALLS_PARALLEL_MAX = 6
@@ -58,7 +62,7 @@ async def probe(storage: Storage) -> Probe:
     versions = await _keep_versions(storage, buckets)
     for bucket in buckets[:BUCKETS_TRIED_MAX]:
         folder = Place(bucket, f"{storage.account.prefix}{HIDDEN_PREFIX}probe-{secrets.token_hex(8)}/")
-        dialect = await _Prober(storage, folder).run(Dialect(versions=versions))
+        dialect = await _Prober(storage, folder).run(msgspec.structs.replace(storage.dialect, versions=versions))
         if dialect is not None:
             learned: dict[str, Any] = {"dialect": msgspec.to_builtins(dialect)}
             return Probe(region=region, learned={**learned, "region": region} if region else learned)
@@ -110,30 +114,41 @@ class _Prober:
             except ConnectorError:
                 return None
             self._facts["put_if_absent"] = is_first_right
-            trials = (
-                self._try_names,
-                self._try_markers,
-                self._try_directories,
-                self._try_order,
-                self._try_empty_segments,
-                self._try_copies,
-                self._try_reads,
-                self._try_signed_url,
-                self._try_sending_parts_again,
-                self._try_tags_and_access,
-            )
             async with Crew(CALLS_PARALLEL_MAX) as crew:
-                for trial in trials:
+                for trial, names in self._list_trials().items():
                     await crew.wait_for_slot()
-                    crew.start(self._run(trial))
+                    crew.start(self._run(trial, names))
         finally:
             await self._clean(dialect)
-        await self._run(self._try_long_name)  # by itself, since there are stores that cannot delete it again
+        # By itself, since there are stores that cannot delete it again.
+        await self._run(self._try_long_name, ("name_bytes_max",))
         return msgspec.structs.replace(dialect, **self._facts)
 
-    async def _run(self, trial: Callable[[], Awaitable[None]]) -> None:
-        with suppress(ConnectorError):  # what cannot be found out is not taken for granted
+    def _list_trials(self) -> dict[Trial, tuple[str, ...]]:
+        """What to try, and which facts each of them finds out."""
+        return {
+            self._try_names: ("is_plus_space", "characters_forbidden"),
+            self._try_markers: ("keeps_markers",),
+            self._try_directories: ("has_directories",),
+            self._try_order: ("walks_directories",),
+            self._try_empty_segments: ("keeps_empty_segments",),
+            self._try_copies: ("copies_metadata", "copy_if_absent"),
+            self._try_parts: ("complete_if_absent", "copies_parts"),
+            self._try_sending_parts_again: ("replaces_parts",),
+            self._try_reads: ("hashes_etags", "reads_if_match"),
+            self._try_signed_url: ("signs_urls",),
+            self._try_tags: ("tags",),
+            self._try_access: ("access",),
+        }
+
+    async def _run(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """One trial. What a store refuses it cannot do; where it just fails, what was known before has to do."""
+        try:
             await trial()
+        except ConnectorError as error:
+            if error.kind not in TEMPORARY_KINDS:
+                for name in names:
+                    self._facts.setdefault(name, getattr(CAUTIOUS, name))
 
     async def _put_first(self) -> bool:
         """Puts the object, and True when putting it once more on a condition leaves it as it is."""
@@ -228,9 +243,10 @@ class _Prober:
         self._facts["copies_metadata"] = is_kept
         is_refused = await _is_refused(self._api.copy_object(self._object, copy, {}, if_absent=True))
         self._facts["copy_if_absent"] = is_refused and await self._is_whole(copy)
-        await self._try_parts(copy)
 
     async def _try_reads(self) -> None:
+        digest = hashlib.md5(BYTES, usedforsecurity=False).hexdigest()
+        self._facts["hashes_etags"] = (await self._api.head_object(self._object)).entry.etag == digest
         try:
             async with self._api.get_object(self._object, {"If-Match": quote_etag("another")}):
                 pass
@@ -255,9 +271,10 @@ class _Prober:
             with suppress(ConnectorError):
                 await parts.abort(place, upload_id)
 
-    async def _try_parts(self, taken: Place) -> None:
+    async def _try_parts(self) -> None:
         """Copies the object into an upload to a key that is taken."""
-        parts = self._storage.parts
+        taken, parts = self._folder.file("taken"), self._storage.parts
+        await self._api.put_object(taken, OTHER_BYTES, {})
         upload_id = await parts.create(taken, HEADERS)
         try:
             copied = await parts.copy(self._object, taken, upload_id, 1, {}, None)
@@ -271,13 +288,16 @@ class _Prober:
             with suppress(ConnectorError):
                 await parts.abort(taken, upload_id)
 
-    async def _try_tags_and_access(self) -> None:
-        place = self._folder.file("beside")
-        await self._api.put_object(place, BYTES, HEADERS)
+    async def _try_tags(self) -> None:
+        place = self._folder.file("tags")
+        await self._api.put_object(place, BYTES, {})
         await self._api.put_tags(place, TAGS)
         self._facts["tags"] = await self._is_whole(place) and await self._api.get_tags(place) == TAGS
-        if not self._facts["tags"]:
-            return
+
+    async def _try_access(self) -> None:
+        self._facts["access"] = ""
+        place = self._folder.file("access")
+        await self._api.put_object(place, BYTES, {})
         access = await self._api.get_access(place)
         owner = next((grant for grant in access.grants if grant.id and grant.id == access.owner_id), None)
         if owner is None:

@@ -1,42 +1,11 @@
-"""Bytes to store, on their way in: failures named, sizes held to, small ones kept so that they can be sent again."""
+"""Bytes to store, on their way in: small ones are kept, so that they can be sent again."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
 
-from connectors.core.bytesource import ByteSource, BytesSource
-from connectors.core.errors import ConnectorError, ErrorKind
-
-
-class CheckedSource(ByteSource):
-    """A source whose failures are source_failed, whatever it raises, as is another size than it declared."""
-
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self.size_bytes = source.size_bytes
-        self.is_replayable = source.is_replayable
-        self.seen_bytes = 0
-
-    async def open(self) -> AsyncIterator[bytes]:
-        self.seen_bytes = 0
-        chunks = self._source.open()
-        try:
-            async for chunk in chunks:
-                self.seen_bytes += len(chunk)
-                if self.size_bytes is not None and self.seen_bytes > self.size_bytes:
-                    raise _failed(f"more than the declared {self.size_bytes} bytes came")  # noqa: TRY301 - not caught here
-                yield chunk
-        except (ConnectorError, AssertionError):
-            raise
-        except Exception as error:
-            raise _failed("the bytes to store could not be read") from error
-        finally:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
-        if self.size_bytes is not None and self.seen_bytes < self.size_bytes:
-            raise _failed(f"only {self.seen_bytes} of the declared {self.size_bytes} bytes came")
+from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource
 
 
 class ContinuedSource(ByteSource):
@@ -88,7 +57,3 @@ async def hash_source(source: ByteSource) -> str:
     async for chunk in source.open():
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _failed(text: str) -> ConnectorError:
-    return ConnectorError(ErrorKind.SOURCE_FAILED, text)

@@ -76,6 +76,8 @@ class Storage:
         """True when the folder is there: by its marker, by what it holds, or because it is where the account begins."""
         if place == self.layout.root:
             return True
+        if not place.is_short_enough:
+            return False
         if place.is_bucket:
             return await self._has_bucket(place.bucket)
         if self.dialect.has_directories and place.can_be_sent:

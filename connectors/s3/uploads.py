@@ -7,15 +7,15 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from connectors.core.bytesource import ByteSource, BytesSource
+from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, Ref, UploadSession
 from connectors.core.uploads import choose_part_bytes
 from connectors.s3.keys import Place, split_name
 from connectors.s3.parts_api import Receipt
 from connectors.s3.payloads import Head
-from connectors.s3.sources import CheckedSource
 from connectors.s3.storage import Storage
 from connectors.s3.writing import (
     Target,
@@ -44,7 +44,7 @@ async def start(storage: Storage, target: Target, *, size_bytes: int | None, on_
         on_conflict=on_conflict,
         part_size_bytes=part_size_bytes,
         size_bytes=size_bytes,
-        state={"key": target.place.key, "bucket": target.place.bucket, "name": target.name, "id": upload_id},
+        state=_build_state(target.place, target.name, upload_id),
     )
 
 
@@ -95,6 +95,31 @@ async def abort(storage: Storage, session: UploadSession) -> None:
     except ConnectorError as error:
         if (await _explain_lost(storage, place, upload_id, error)).kind is not ErrorKind.NOT_FOUND:
             raise
+
+
+async def list_started(storage: Storage, folder: Place, name: str) -> list[UploadSession]:
+    """The uploads that would make a file of this name; none in a folder that is not there."""
+    if folder.is_above_buckets:
+        return []
+    place = folder.file(name)
+    try:
+        uploads = await storage.parts.list_uploads(place)
+    except ConnectorError as error:
+        if error.kind is ErrorKind.NOT_FOUND:
+            return []
+        raise
+    return [
+        UploadSession(
+            parent=storage.layout.write(folder),
+            name=name,
+            on_conflict=OnConflict.FAIL,
+            part_size_bytes=storage.limits.upload_part_bytes_default,
+            state=_build_state(place, name, upload.upload_id),
+            started_at=upload.started_at,
+        )
+        for upload in uploads
+        if upload.key == place.key
+    ]
 
 
 async def create_upload(storage: Storage, place: Place, headers: dict[str, str]) -> str:
@@ -175,6 +200,10 @@ async def _explain_lost(storage: Storage, place: Place, upload_id: str, error: C
         if reason.kind is ErrorKind.NOT_FOUND:
             return reason
     return error
+
+
+def _build_state(place: Place, name: str, upload_id: str) -> dict[str, Any]:
+    return {"key": place.key, "bucket": place.bucket, "name": name, "id": upload_id}
 
 
 def _read_state(session: UploadSession) -> tuple[Place, str]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from connectors.core.bytesource import CheckedSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
 from connectors.core.resources import File, Folder, OnConflict, Ref
@@ -13,7 +14,7 @@ from connectors.s3.errors import CONFLICT_CODES, read_code
 from connectors.s3.keys import FOLDER_FILE, Place, build_ref, check_name, number_name, split_name
 from connectors.s3.manifest import KEY_BYTES_MAX
 from connectors.s3.payloads import Entry, Head, Put
-from connectors.s3.sources import CheckedSource, hash_source
+from connectors.s3.sources import hash_source
 from connectors.s3.storage import Storage, together
 
 FREE_NAMES_TRIED_MAX = 100
@@ -50,7 +51,7 @@ async def choose(
     """
     if folder.is_above_buckets and not is_folder:
         raise ConnectorError(ErrorKind.PERMISSION_DENIED, "files stand in buckets; choose or create one")
-    check_name(name, folder)
+    check_name(name, folder, is_folder=is_folder)
     (replaced, taken), is_folder_there = await together(storage.find_taken(folder, name), storage.has_folder(folder))
     target = Target(folder=folder, name=name, wanted_name=name, is_folder=is_folder)
     if taken is None:
@@ -70,9 +71,11 @@ async def find_free(storage: Storage, target: Target, taken: frozenset[str] = fr
     if folder.is_above_buckets:
         raise ConnectorError(ErrorKind.ALREADY_EXISTS, "there is a bucket of this name; choose another")
     stem, _ = split_name(target.wanted_name, is_folder=target.is_folder)
-    listing = await storage.api.list_objects(folder.file(f"{stem} ("), limit=NAMES_MAX, has_delimiter=True)
-    keys = [entry.key for entry in listing.entries] + listing.prefixes
-    names = taken | {key[len(folder.key) :].rstrip("/") for key in keys}
+    names, beginning = taken, folder.file(f"{stem} (")
+    if beginning.is_short_enough:
+        listing = await storage.api.list_objects(beginning, limit=NAMES_MAX, has_delimiter=True)
+        keys = [entry.key for entry in listing.entries] + listing.prefixes
+        names = taken | {key[len(folder.key) :].rstrip("/") for key in keys}
     bytes_max = min(storage.limits.name_bytes_max or KEY_BYTES_MAX, KEY_BYTES_MAX - len(folder.folder("").key.encode()))
     for number in range(1, len(names) + FREE_NAMES_TRIED_MAX):
         name = number_name(target.wanted_name, number, is_folder=target.is_folder, bytes_max=bytes_max)

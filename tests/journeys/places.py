@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from tests.servers.s3 import S3Server
+from tests.servers.seaweedfs import SHARED_SEAWEEDFS
+from tests.servers.webdav import WebDavServer
+from tests.servers.wsgidav import SHARED_WSGIDAV
 
 HIDDEN = ".kloudless-"
 UNFINISHED = ".kloudless-parts-"
@@ -37,8 +42,8 @@ class Place(Protocol):
         """Every file that anybody can see."""
         ...
 
-    def stamp(self, path: str) -> object:
-        """Changes when the file is written again, even with the same bytes."""
+    def list_stamps(self) -> dict[str, object]:
+        """By file, what changes when it is written again, even with the same bytes."""
         ...
 
     def list_unfinished(self) -> list[str]:
@@ -47,47 +52,150 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalPlace:
-    """A folder of this machine."""
+class Folder:
+    """What a place on this machine's disk holds."""
 
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
-    def connectors(self) -> dict[str, Any]:
-        root = {"folder": str(self.folder), "applications": ["*"]}
-        return {"local": {"roots": {self.name: root}, "allow_api_accounts": True}}
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        return {"service": "local", "token": self.name}
+    path: Path
 
     def put(self, files: Mapping[str, bytes]) -> None:
-        for path, data in files.items():
-            place = self.folder / path
+        """Each appears whole."""
+        for name, data in files.items():
+            place = self.path / name
             place.parent.mkdir(parents=True, exist_ok=True)
             new = place.with_name(f".new-{place.name}")
             new.write_bytes(data)
             new.replace(place)
 
     def read(self) -> dict[str, bytes]:
+        """By path."""
+        return {name: path.read_bytes() for name, path in self._list().items()}
+
+    def list_stamps(self) -> dict[str, object]:
+        """By path."""
+        found = {name: path.stat() for name, path in self._list().items()}
+        return {name: (status.st_ino, status.st_mtime_ns) for name, status in found.items()}
+
+    def _list(self) -> dict[str, Path]:
         return {
-            str(path.relative_to(self.folder)): path.read_bytes()
-            for path in self.folder.rglob("*")
+            str(path.relative_to(self.path)): path
+            for path in self.path.rglob("*")
             if path.is_file() and not path.name.startswith(HIDDEN)
         }
 
-    def stamp(self, path: str) -> object:
-        status = (self.folder / path).stat()
-        return status.st_ino, status.st_mtime_ns
+
+@dataclass(frozen=True)
+class LocalPlace(Folder):
+    """A folder of this machine."""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def connectors(self) -> dict[str, Any]:
+        root = {"folder": str(self.path), "applications": ["*"]}
+        return {"local": {"roots": {self.name: root}, "allow_api_accounts": True}}
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"service": "local", "token": self.name}
 
     def list_unfinished(self) -> list[str]:
-        return [
-            path.name for path in self.folder.rglob(f"{UNFINISHED}*")
-        ]  # others are swept when they are a minute old
+        return [path.name for path in self.path.rglob(f"{UNFINISHED}*")]  # others are swept when they are a minute old
+
+
+@dataclass(frozen=True)
+class WebDavPlace(Folder):
+    """A folder of a WebDAV server, which has no uploads in parts."""
+
+    server: WebDavServer
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def connectors(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        url = f"{self.server.url}{self.name}/"
+        return {"service": "webdav", "url": url, "username": self.server.user, "password": self.server.password}
+
+    def list_unfinished(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True)
+class S3Place:
+    """A folder of a bucket."""
+
+    server: S3Server
+    name: str
+
+    @property
+    def connectors(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {
+            "service": "s3_compatible",
+            "endpoint": self.server.url,
+            "access_key_id": self.server.access_key_id,
+            "secret_access_key": self.server.secret_access_key,
+            "bucket": self.server.bucket,
+            "prefix": self.name,
+        }
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        with self.server.client() as client:
+            for path, data in files.items():
+                client.put_object(Bucket=self.server.bucket, Key=f"{self.name}/{path}", Body=data)
+
+    def read(self) -> dict[str, bytes]:
+        with self.server.client() as client:
+            return {
+                path: client.get_object(Bucket=self.server.bucket, Key=found["Key"])["Body"].read()
+                for path, found in self._list(client).items()
+            }
+
+    def list_stamps(self) -> dict[str, object]:
+        with self.server.client() as client:
+            return {path: (found["ETag"], found["LastModified"]) for path, found in self._list(client).items()}
+
+    def list_unfinished(self) -> list[str]:
+        with self.server.client() as client:
+            reply = client.list_multipart_uploads(Bucket=self.server.bucket, Prefix=f"{self.name}/")
+        return [upload["Key"] for upload in reply.get("Uploads", ())]
+
+    def _list(self, client: Any) -> dict[str, Any]:
+        start = f"{self.name}/"
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.server.bucket, Prefix=start)
+        found = {each["Key"].removeprefix(start): each for page in pages for each in page.get("Contents", ())}
+        return {path: each for path, each in found.items() if path and not path.endswith("/")}  # the rest are markers
+
+
+def build_local(folder: Path, name: str) -> Place:
+    """A new folder below `folder`."""
+    (folder / name).mkdir()
+    return LocalPlace(folder / name)
+
+
+def build_webdav(_folder: Path, name: str) -> Place:
+    """A new folder of the server that this test process shares."""
+    server = SHARED_WSGIDAV.get()
+    (server.root / name).mkdir()
+    return WebDavPlace(server.root / name, server)
+
+
+def build_s3(_folder: Path, name: str) -> Place:
+    """A new folder of the bucket that this test process shares."""
+    return S3Place(SHARED_SEAWEEDFS.get(), name)
+
+
+BUILDERS: dict[str, Callable[[Path, str], Place]] = {"local": build_local, "s3": build_s3, "webdav": build_webdav}
 
 
 def merge_connectors(places: Iterable[Place]) -> dict[str, Any]:

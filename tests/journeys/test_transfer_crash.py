@@ -15,7 +15,7 @@ from app.core.keys import KeyRing
 from app.core.migrating import migrate
 from app.core.settings import Settings
 from tests.journeys.crashing import Script, Story, Transfer
-from tests.journeys.places import LocalPlace
+from tests.journeys.places import BUILDERS
 from tests.servers.postgres import create_database, drop_database
 
 RUNS_COUNT = int(os.environ.get("SOAK_RUNS", "40"))
@@ -23,21 +23,29 @@ SEED_FIRST = int(os.environ.get("SOAK_SEED", "1"))
 TRANSFERS_COUNT = 4  # on one server, which takes longer to start than they take
 SEEDS = range(SEED_FIRST, SEED_FIRST + RUNS_COUNT, TRANSFERS_COUNT)
 
+KINDS = (
+    ("local", "local"),
+    ("s3", "webdav"),
+    ("webdav", "local"),
+    ("local", "s3"),
+    ("webdav", "s3"),
+    ("s3", "local"),
+)
+"""Of storage, from which to which: a seed decides which of them."""
 
-def build_place(folder: Path) -> LocalPlace:
-    folder.mkdir()
-    return LocalPlace(folder)
+
+def build_transfer(seed: int, folder: Path) -> Transfer:
+    source, target = KINDS[seed % len(KINDS)]
+    tag = f"{seed}-{secrets.token_hex(4)}"
+    return Transfer(
+        Script.from_seed(seed),
+        source=BUILDERS[source](folder, f"source-{tag}"),
+        target=BUILDERS[target](folder, f"target-{tag}"),
+    )
 
 
 def build_story(seed: int, folder: Path, variables: dict[str, str]) -> Story:
-    transfers = [
-        Transfer(
-            Script.from_seed(seed + number),
-            source=build_place(folder / f"source-{number}"),
-            target=build_place(folder / f"target-{number}"),
-        )
-        for number in range(TRANSFERS_COUNT)
-    ]
+    transfers = [build_transfer(seed + number, folder) for number in range(TRANSFERS_COUNT)]
     return Story(seed, transfers, folder / "data", variables)
 
 

@@ -10,6 +10,13 @@ from fastapi import FastAPI
 
 from app.core.http.replies import REF_TEMPLATE
 
+DESCRIPTION = """One REST API for every file storage.
+
+Every reply has an `X-Request-Id`; an application, or an account, looks up its own requests by it at `/v1/requests`.
+Replies to a known caller say how much it may still ask: `RateLimit-Policy` how many requests at once (`q`), and in how
+many seconds (`w`) all of them come back; `RateLimit` how many are left (`r`), and in how many seconds they are all
+there again (`t`). Beyond that the answer is 429 with `Retry-After`.
+"""
 FIXED_FIELDS = ("type", "api")
 NEVER_SENT = "422"  # as FastAPI describes it: wrong parameters are 400
 NEVER_SENT_SCHEMAS = ("HTTPValidationError", "ValidationError")

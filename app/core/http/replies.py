@@ -101,7 +101,7 @@ KEY_PARAMETER = {
     "description": "A text of your choice, such as a UUID, that stands for this one request for 24 hours. If it comes "
     "again, nothing is done again: the first reply is repeated, with `Idempotency-Replayed: true`. While the first "
     "request runs, and when it is not known whether it took effect, the answer is 409. A request that failed without "
-    "effect may be repeated with the same key.",
+    "effect may be repeated with the same key; a task that failed is not begun anew.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 

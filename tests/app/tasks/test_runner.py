@@ -62,7 +62,7 @@ def test_only_so_many_tasks_run_at_the_same_time(bench: Bench) -> None:
         nonlocal running_count
         running_count += 1
         together.append(running_count)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
         running_count -= 1
 
     script = Script(work)

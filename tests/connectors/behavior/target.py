@@ -22,6 +22,7 @@ class Target:
     - `open` gives a connector as the registry opens it, for an account that is this test's alone or shared; each test
       plays in a new folder of it. The path is a folder of the machine for whatever the set-up needs.
     - `settle_seconds_max` is how long a change may take to be seen by listings.
+    - `is_dating_uploads` is false where times that a server made up come with uploads that are under way.
     - `grantee` is somebody whom the provider knows, with the most that they can be given; `stranger` is nobody.
     """
 
@@ -29,6 +30,7 @@ class Target:
     manifest: Manifest
     open: Callable[[Path], AbstractAsyncContextManager[Connector]]
     settle_seconds_max: float = 0.0
+    is_dating_uploads: bool = True
     grantee: PermissionChange | None = None
     stranger: PermissionChange | None = None
 

@@ -122,6 +122,7 @@ def build_target(name: str, manifest: Manifest, store: Store) -> Target:
         manifest=manifest,
         open=store.open,
         settle_seconds_max=SETTLE_SECONDS_MAX,
+        is_dating_uploads=store.shared is not SHARED_MOTO,  # all of its uploads began in 2010
         grantee=PermissionChange(role="writer" if is_strict else "reader", type="anyone"),
         stranger=PermissionChange(role="reader", raw_id="f" * 64) if is_strict else None,
     )
@@ -154,7 +155,12 @@ MOTO = declare(
     list_properties=True,
 )
 RCLONE = declare(
-    COMPATIBLE_MANIFEST, name_bytes_max=255, upload_exclusive=False, start_upload=False, replace_atomic=False
+    COMPATIBLE_MANIFEST,
+    name_bytes_max=255,
+    upload_exclusive=False,
+    start_upload=False,
+    list_uploads=False,
+    replace_atomic=False,
 )
 
 TARGETS = (

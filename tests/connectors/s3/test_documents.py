@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.core.errors import ErrorKind
-from connectors.s3 import documents
+from connectors.s3 import bodies, documents
 from connectors.s3.payloads import (
     AccessControl,
     Bucket,
@@ -143,6 +143,13 @@ def test_what_can_be_read_is_read_when_a_key_is_echoed_that_no_document_can_hold
     assert documents.read_copied(body.encode()) == Copied(etag="e-2")
 
 
+def test_next_page_is_found_when_the_store_spoils_a_token_that_is_a_key() -> None:
+    body = LISTING.replace("photos%2Fempty", "photos%2F%0Bend").replace(
+        "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=", "photos/\ufffdend"
+    )
+    assert documents.read_listing(body.encode(), is_plus_space=True).token == "photos/\x0bend"
+
+
 def test_buckets_are_read_when_they_are_as_documented() -> None:
     body = f"""{HEAD}<ListAllMyBucketsResult {SPACE}>
       <Buckets><Bucket><BucketRegion>eu-west-1</BucketRegion><CreationDate>2019-12-11T23:32:47+00:00</CreationDate>
@@ -223,14 +230,14 @@ def test_grants_are_read_as_they_were_written() -> None:
             Grant(permission="WRITE_ACP", email="somebody@example.com"),
         ],
     )
-    body = documents.write_access_control(access)
+    body = bodies.write_access_control(access)
     assert b'xsi:type="Group"' in body
     assert documents.read_access_control(body) == access
 
 
 def test_tags_are_read_as_they_were_written() -> None:
     tags = {"a <b> & c": "ü", "empty": ""}
-    assert documents.read_tags(documents.write_tags(tags.items())) == tags
+    assert documents.read_tags(bodies.write_tags(tags.items())) == tags
 
 
 @pytest.mark.parametrize(
@@ -271,4 +278,4 @@ def test_etag_has_no_quotes_however_it_was_written(text: str | None, etag: str |
     ("text", "can"), [("plain ü 日本 👨‍👩‍👧‍👦\t\n\r", True), ("a\x01b", False), ("a\ufffeb", False), ("\ud800", False)]
 )
 def test_text_can_be_held_when_xml_knows_its_characters(text: str, can: bool) -> None:
-    assert documents.can_hold(text) is can
+    assert bodies.can_hold(text) is can

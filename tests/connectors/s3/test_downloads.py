@@ -104,10 +104,20 @@ async def test_unavailable_when_the_file_is_another_at_the_end_and_the_store_kno
     store.objects["a"] = Stored(TEN)
     async with open_tiny(store) as connector:
         assert await read(connector) == TEN
+        seen = b""
         with refused(ErrorKind.UNAVAILABLE):
             async with connector.open_download(RawId("/a")) as download:
-                async for _ in download.chunks:
-                    store.objects["a"] = Stored(b"replaced")
+                store.objects["a"] = Stored(b"replaced")
+                async for chunk in download.chunks:
+                    seen += chunk
+        assert len(seen) < len(TEN)
+
+
+async def test_unavailable_when_bytes_are_a_mix_and_the_store_knows_no_conditions() -> None:
+    store = build_store(Reply(200, TEN[::-1], {"ETag": f'"{Stored(TEN).etag}"'}), obeys=frozenset())
+    async with open_tiny(store, learned={"dialect": {"hashes_etags": True}}) as connector:
+        with refused(ErrorKind.UNAVAILABLE):
+            await read(connector)
 
 
 async def answer_cut(exchange: Exchange) -> None:

@@ -85,14 +85,14 @@ def test_bucket_can_be_called_so(name: str) -> None:
 )
 def test_invalid_name_and_the_rule_is_told_when_a_bucket_cannot_be_called_so(name: str) -> None:
     with refused(ErrorKind.INVALID_NAME) as caught:
-        check_name(name, Place("", ""))
+        check_name(name, Place("", ""), is_folder=True)
     assert "bucket" in caught.value.message
 
 
 @pytest.mark.parametrize("name", [".kloudless-folder", ".kloudless-x", "x" * 1020])
 def test_invalid_name_when_it_is_reserved_or_the_key_gets_too_long(name: str) -> None:
     with refused(ErrorKind.INVALID_NAME):
-        check_name(name, Place("bucket", "in/a/"))
+        check_name(name, Place("bucket", "in/a/"), is_folder=True)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,22 @@ async def test_object_lives_a_whole_life_when_its_key_is_odd(store: Store, name:
     assert store.list_keys() == []
 
 
+async def test_key_is_as_long_as_it_can_be_and_no_longer(moto: Store) -> None:
+    room = 1024 - len(f"{moto.prefix}folder/")
+    folder = await moto.connector.create_folder(RawId("/"), "folder")
+    file = await moto.upload("ü" * (room // 2) + "x" * (room % 2), b"bytes", parent=folder.raw_id)
+    assert await moto.download(file) == b"bytes"
+    assert [each.raw_id for each in await moto.list_folder(folder.raw_id)] == [file.raw_id]
+    with refused(ErrorKind.INVALID_NAME):
+        await moto.upload("x" * (room + 1), parent=folder.raw_id)
+    with refused(ErrorKind.INVALID_NAME):
+        await moto.connector.create_folder(folder.raw_id, "x" * room)  # with the slash at its end
+    beside = await moto.connector.copy(file.ref, parent=folder.raw_id)
+    assert beside.name.endswith(" (1)")
+    await moto.connector.delete(folder.ref, is_recursive=True)
+    assert moto.list_keys() == []
+
+
 async def test_file_and_folder_of_one_name_are_both_there_when_keys_say_so(store: Store) -> None:
     store.put("a", b"file")
     store.put("a/b", b"inside")

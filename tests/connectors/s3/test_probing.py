@@ -131,6 +131,19 @@ async def test_nothing_is_taken_for_granted_when_nothing_may_be_written() -> Non
         assert not connector.capabilities.list_properties
 
 
+@pytest.mark.parametrize(("status", "tags"), [(503, True), (403, False)], ids=["for a while", "for good"])
+async def test_what_is_documented_is_relied_on_when_the_original_just_fails(status: int, tags: bool) -> None:
+    def refuse_tags(seen: Seen) -> Reply | None:
+        return fail(status, "SlowDown" if tags else "AccessDenied") if seen.target.endswith("?tagging") else None
+
+    async with ScriptedServer(TinyStore(intercept=refuse_tags)) as server:
+        place = {"bucket": BUCKET, "style": "path"}
+        async with open_account(place, endpoint=server.url) as connector:
+            assert connector.capabilities.list_properties is tags
+    async with open_tiny(TinyStore(intercept=refuse_tags)) as other:
+        assert not other.capabilities.list_properties
+
+
 async def test_what_is_documented_is_relied_on_when_nothing_may_be_written_to_the_original() -> None:
     async with ScriptedServer(TinyStore(is_read_only=True)) as server:
         place = {"bucket": BUCKET, "style": "path"}
