@@ -102,8 +102,8 @@ async def _speak_otherwise(exchange: Exchange, _: Reply | None) -> None:
 
 DROPPED = Lie("dropped", _drop)
 LOST = Lie("lost", _drop, is_applied=True)
-SILENT = Lie("silent", _stay_silent)
-SILENT_AFTER = Lie("silent after it was done", _stay_silent, is_applied=True)
+SILENT = Lie("silent", _stay_silent, is_silence=True)
+SILENT_AFTER = Lie("silent after it was done", _stay_silent, is_applied=True, is_silence=True)
 STALLED = Lie("stalled", _stall, is_applied=True)
 CUT = Lie("cut", _cut, is_applied=True)
 ANNOUNCED_LESS = Lie("announced less", _announce_less, is_applied=True)

@@ -48,11 +48,15 @@ Tell = Callable[[Exchange, Reply | None], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lie:
-    """What is said instead of a reply. `tell` gets the real one, if `is_applied` let the server have the request."""
+    """What is said instead of a reply. `tell` gets the real one, if `is_applied` let the server have the request.
+
+    `is_silence`: nothing is said, for as long as the proxy is there or until `hang_up`.
+    """
 
     name: str
     tell: Tell
     is_applied: bool = False
+    is_silence: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +72,7 @@ class LyingProxy:
     requests: list[Seen] = field(default_factory=list)
     lied: list[Seen] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _silent: set[Exchange] = field(default_factory=set)
     _front: Origin = field(default_factory=Origin)
 
     async def __aenter__(self) -> Self:
@@ -94,6 +99,11 @@ class LyingProxy:
         """Returns when all of those connections are gone; TimeoutError if that takes too long."""
         await self._front.wait_until_idle()
 
+    def hang_up(self) -> None:
+        """Ends the connections on which nothing was said. Not every client can end them by itself."""
+        for exchange in self._silent:
+            exchange.writer.close()
+
     def begin(self, choose: Callable[[int, Seen], Lie | None] = lambda _number, _seen: None) -> None:
         """Forgets all requests so far, and goes on as `choose` says. `arrived` is set by the next lie."""
         self.choose = choose
@@ -115,7 +125,12 @@ class LyingProxy:
             return
         self.lied.append(exchange.seen)
         self.arrived.set()
-        await lie.tell(exchange, reply)
+        if lie.is_silence:
+            self._silent.add(exchange)
+        try:
+            await lie.tell(exchange, reply)
+        finally:
+            self._silent.discard(exchange)
 
     async def _pass_on(self, seen: Seen) -> Reply:
         async with asyncio.timeout(OPENING_SECONDS_MAX):

@@ -38,7 +38,7 @@ class Seen:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """What a script works with: the request's head, its body still to be read, and the way back."""
 

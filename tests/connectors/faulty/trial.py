@@ -206,6 +206,7 @@ async def opened_lying_trial(
             assert trial.baseline.error is None, trial.baseline.error
             yield trial
             await transport.aclose()
+            proxy.hang_up()  # a call that nobody waits for any more ends with the provider's silence
             await proxy.wait_until_idle()
     finally:
         await transport.aclose()
