@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections import OrderedDict
@@ -101,9 +102,9 @@ class KnownChallenge:
             self._is_told = False
         return True
 
-    def learn_nothing(self, now: float) -> None:
-        """The server answers without asking who it is."""
-        self.token, self._auth, self.learned_at, self.is_ageing = "", None, now, False
+    def learn_nothing(self) -> None:
+        """The server answers without asking who it is, now; it may have been somebody else who answered."""
+        self.token, self._auth, self.learned_at, self.is_ageing = "", None, -math.inf, True
 
     def sign(self, request: httpx.Request) -> None:
         """Answers the challenge in the headers of one attempt."""
@@ -224,7 +225,7 @@ class ChallengeTokens:
         if reply.status_code == HTTPStatus.UNAUTHORIZED:
             self._hear(reply)
         elif self._known.token is None:
-            self._known.learn_nothing(self._now())
+            self._known.learn_nothing()
 
     def _hear(self, reply: httpx.Response) -> None:
         values = reply.headers.get_list("www-authenticate")

@@ -120,7 +120,7 @@ BUSY = say("429", 429)
 BUSY_A_WHILE = say("429 for a while", 429, headers=RETRY_AFTER)
 FULL = say("507", 507)
 FORBIDDEN = say_page("403", 403)
-UNKNOWN = say("401", 401)
+UNKNOWN = say("401", 401, headers=(("WWW-Authenticate", 'Basic realm="nobody is let in"'),))
 
 WELCOME = say_page("welcome page", 200)
 WELCOME_AFTER = say_page("welcome page after it was done", 200, is_applied=True)

@@ -246,6 +246,12 @@ class TestTokens:
         await tokens.current(remaining_seconds_min=needs)
         assert len(asked) == asked_count
 
+    async def test_server_that_asked_for_nothing_is_asked_again_when_a_body_can_be_sent_only_once(self) -> None:
+        tokens, asked = self.build(httpx.Response(200), refusal("Basic realm=a"))
+        assert [await tokens.current(), await tokens.current()] == ["", ""]
+        assert await tokens.current(remaining_seconds_min=300) == "basic"
+        assert len(asked) == 2
+
 
 class TestQuestion:
     """A server that is asked and takes its time."""
