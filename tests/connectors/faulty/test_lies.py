@@ -122,7 +122,7 @@ async def test_error_says_that_the_answer_makes_no_sense_when_it_is_empty_or_a_t
 @pytest.mark.operations(*(each for each in (*READING, *STORING, *CHANGING) if each not in TREES))
 async def test_error_names_the_reason_when_the_provider_refuses_for_good(trial: LyingTrial) -> None:
     kinds = set()
-    async for lie, outcome in trial.sweep(*FOR_GOOD, may_lie=is_signed):
+    async for lie, outcome in trial.sweep(*FOR_GOOD, may_lie=is_signed, is_all=True):
         if outcome.error is not None:
             kinds.add(outcome.error.kind)
             assert outcome.error.kind is FOR_GOOD[lie], f"{lie.name}: {outcome.lied}: {outcome.error}"
@@ -136,7 +136,6 @@ async def test_nothing_is_half_done_when_the_provider_is_gone_from_some_request_
         if outcome.error is not None:
             assert outcome.error.kind in TEMPORARY
             assert outcome.error.is_persistent or outcome.error.maybe_applied
-    assert (await trial.run()).error is None
 
 
 @pytest.mark.operations(*READING, *STORING)

@@ -12,11 +12,13 @@ from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
+from connectors.core.resources import OnConflict
 from connectors.core.service import Registry
 from connectors.core.stack import Runtime
 from connectors.core.transport import TransportSettings
-from tests.connectors.faulty.operations import BEFORE, FILES, FOLDERS, Operation, Stage
-from tests.connectors.faulty.subject import Place, Subject, Tree
+from tests.connectors.faulty.extent import IS_ALL, pair
+from tests.connectors.faulty.operations import BEFORE, FILES, FOLDERS, NEW, Operation, Stage, build_stream
+from tests.connectors.faulty.subject import Place, Subject, Tree, digest
 from tests.servers.lying import Lie, LyingProxy
 from tests.servers.origin import Seen
 
@@ -65,6 +67,12 @@ class Trial:
     transport: GuardedTransport
     baseline: Outcome = field(default_factory=Outcome)
     _place: Place | None = None
+    _stage: Stage | None = None
+
+    @property
+    def name(self) -> str:
+        """What is tried with what."""
+        return f"{self.subject.name} {self.operation.name}"
 
     async def run_once(self, *, cancel_at: asyncio.Event | None = None) -> Outcome:
         """Runs it in a place as it was at first, and checks all that must be so whatever goes wrong.
@@ -74,7 +82,7 @@ class Trial:
         place, clock = self._take_place(), ManualClock()
         runtime = Runtime(clock=clock, guarded_transport=self.transport)
         registry = Registry([self.subject.build_service()])  # which remembers nothing of the run before
-        stage = Stage(self.subject.open(place, self.origin, runtime, registry), place)
+        stage = self._stage = Stage(self.subject.open(place, self.origin, runtime, registry), place)
         outcome = Outcome(sleeps=clock.sleeps)
         try:
             outcome.result = await self._run(stage, cancel_at)
@@ -90,6 +98,15 @@ class Trial:
         assert not [key for key, budgets in runtime._accounts.items() if budgets.limiter._running_count]
         return outcome
 
+    async def check_account(self) -> None:
+        """The account of the last run, all that is remembered of it included, works as if nothing had been."""
+        stage = self._stage
+        assert stage is not None
+        self._place = None  # which is another one afterwards
+        await stage.connector.list_folder(stage.root)
+        file = await stage.connector.upload(stage.root, "after.txt", build_stream(NEW), on_conflict=OnConflict.FAIL)
+        assert stage.place.look()[file.name] == digest(NEW)
+
     def check(self, outcome: Outcome) -> None:
         """A success is the whole result, a failure is a clear error; nobody sees anything in between."""
         if outcome.error is not None:
@@ -101,7 +118,7 @@ class Trial:
         if self.operation.is_stepwise:
             assert is_between(BEFORE, outcome.tree, self.operation.after), outcome.tree
         else:
-            assert outcome.tree in (BEFORE, self.operation.after)
+            assert outcome.tree in (BEFORE, self.operation.after), outcome.tree
 
     async def _run(self, stage: Stage, cancel_at: asyncio.Event | None) -> object:
         if cancel_at is None:
@@ -148,20 +165,28 @@ class LyingTrial(Trial):
         *lies: Lie,
         may_lie: Callable[[Seen], bool] = lambda _: True,
         is_cancelled_at_lie: bool = False,
+        is_all: bool = IS_ALL,
     ) -> AsyncIterator[tuple[Lie, Outcome]]:
-        """One run for each lie about each request, or about those that one may lie about."""
-        for lie in lies:
-            for number, seen in enumerate(self.baseline.requests, start=1):
-                if may_lie(seen):
-                    outcome = await self.run(lie_at(number, lie), is_cancelled_at_lie=is_cancelled_at_lie)
-                    assert len(outcome.lied) == 1, f"{lie.name} about {number}"
-                    yield lie, outcome
+        """One run for each lie about each request, or about those that one may lie about; or for a sample of both.
+
+        Afterwards the account must work.
+        """
+        numbers = [number for number, seen in enumerate(self.baseline.requests, start=1) if may_lie(seen)]
+        for lie, number in pair(lies, numbers, is_all=is_all, seed=self.name):
+            outcome = await self.run(lie_at(number, lie), is_cancelled_at_lie=is_cancelled_at_lie)
+            assert len(outcome.lied) == 1, f"{lie.name} about {number}"
+            yield lie, outcome
+        await self.check_account()
 
     async def sweep_ends(self, *lies: Lie) -> AsyncIterator[tuple[Lie, Outcome]]:
-        """One run for each lie from each request on: the provider is never the same again."""
-        for lie in lies:
-            for number in range(1, len(self.baseline.requests) + 1):
-                yield lie, await self.run(lie_from(number, lie))
+        """One run for each lie from each request on: the provider is never the same again. Or for a sample of both.
+
+        Once it is there again the account must work.
+        """
+        numbers = range(1, len(self.baseline.requests) + 1)
+        for lie, number in pair(lies, numbers, is_all=IS_ALL, seed=self.name):
+            yield lie, await self.run(lie_from(number, lie))
+        await self.check_account()
 
 
 def lie_at(number: int, lie: Lie) -> Choose:

@@ -22,7 +22,8 @@ from tests.servers.shared import Shared
 from tests.servers.webdav import WebDavServer
 from tests.servers.wsgidav import SHARED_WSGIDAV
 
-PROPERTIES_FOLDER = ".DAV"  # where one of the servers keeps them, unseen
+UNSEEN = (".DAV", ".davfs.tmp")
+"""How names of a server's own begin, which it shows to nobody: its properties, and bytes that are still coming."""
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class WebDavPlace(Place):
         return {
             str(path.relative_to(self._root)): FOLDER if path.is_dir() else digest(path.read_bytes())
             for path in self._root.rglob("*")
-            if not self._is_hidden(path) and PROPERTIES_FOLDER not in path.parts
+            if not self._is_hidden(path) and not any(part.startswith(UNSEEN) for part in path.parts)
         }
 
     def list_leftovers(self) -> list[str]:
