@@ -43,7 +43,7 @@ CODES = [
     (lies.BUSY, 429, "too_many_service_requests"),
     (lies.FULL, 507, "insufficient_storage"),
     (lies.FORBIDDEN, 403, "permission_denied"),
-    (lies.UNKNOWN, 401, "service_unauthorized"),
+    (lies.STRANGER, 401, "service_unauthorized"),
     (lies.WELCOME, 502, "bad_gateway"),
     (lies.OTHER_XML, 502, "bad_gateway"),
     (lies.ENTITY_BOMB, 502, "bad_gateway"),
@@ -190,7 +190,7 @@ def test_old_bytes_stay_when_the_provider_fails_to_replace_them(scene: Scene) ->
 
 
 @pytest.mark.parametrize(
-    "lie", [lies.DROPPED, lies.WELCOME, lies.FORBIDDEN, lies.UNKNOWN, lies.NOT_HTTP], ids=lambda lie: lie.name
+    "lie", [lies.DROPPED, lies.WELCOME, lies.FORBIDDEN, lies.STRANGER, lies.NOT_HTTP], ids=lambda lie: lie.name
 )
 def test_account_is_not_connected_and_the_message_says_why_when_the_provider_fails(scene: Scene, lie: Lie) -> None:
     scene.lie(lie)
