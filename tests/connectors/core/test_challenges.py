@@ -297,7 +297,7 @@ class TestQuestion:
         await asyncio.sleep(0)
         await self.leave(leaves)
         answers.set()
-        assert await asyncio.gather(first, last) == ["basic"] * 2
+        assert [await first, await last] == ["basic"] * 2
         assert seen == ["asked"]
 
 

@@ -34,4 +34,5 @@ def pair(
 
 def pytest_report_header() -> str:
     """Says at the start of a run how much of the faults it tries."""
-    return f"provider faults: {by_extent('a sample of where each fault strikes; FAULTS=all tries everything', 'all')}"
+    sample = "a sample of places for each fault, some servers only written to; FAULTS=all tries everything"
+    return f"provider faults: {by_extent(sample, 'all')}"
