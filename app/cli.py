@@ -31,6 +31,7 @@ from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.demo import allow_this_machine, describe_demo, prepare_demo
+from app.disconnecting.service import disconnect_account
 from app.main import build_app
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
@@ -293,7 +294,7 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
     """Disconnect an account: its secrets are purged and its tokens end. Its files stay where they are."""
 
     async def operation(state: State) -> None:
-        await accounts.delete_account(state, account_id=account_id)
+        await disconnect_account(state, account_id=account_id)
 
     _run(operation)
     print("Removed.")

@@ -290,14 +290,15 @@ def build_connector(
     )
 
 
-async def open_account(state: State, account_id: int) -> Connector:
+async def open_account(state: State, account_id: int, *, is_tidying: bool = False) -> Connector:
     """An account's connector for what goes on without a request. ApiError 404 once it is disconnected, 403 if it is
-    switched off.
+    switched off, unless it is only to free what was begun.
     """
     row = await load_row(state, account_id)
     if row is None:
         raise ApiError(ErrorCode.NOT_FOUND, "The account has been disconnected.")
-    check_switched_on(row)
+    if not is_tidying:
+        check_switched_on(row)
     return build_connector(state, row)
 
 

@@ -42,7 +42,6 @@ from app.core.http.replies import (
     JsonReply,
     build_numbered_list,
     describe,
-    empty_reply,
     get_request_state,
 )
 from app.core.ids import ROOT_ID
@@ -229,13 +228,6 @@ async def update_account(request: Request, account: AuthorizedAccount, body: Acc
     need_api_key(caller)
     row = await service.update_account(get_state(request), row=row, body=body)
     return JsonReply(build_account_reply(request, row, caller=caller, is_full=True))
-
-
-@router.delete("/{account_id}", **describe(status=204, errors=ACCOUNT_ERRORS))
-async def delete_account(request: Request, account: AuthorizedAccount) -> Response:
-    """Disconnects the account: its secrets are purged and its tokens stop working. Its files stay where they are."""
-    await service.delete_account(get_state(request), account_id=account[1].id)
-    return empty_reply()
 
 
 @router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS, takes_key=True))
