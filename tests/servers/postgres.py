@@ -70,7 +70,9 @@ class MortalPostgres:
         """Returns when it answers."""
 
         def plan() -> Plan[str]:
-            return _plan(self.folder, self.binaries, self.port, ("-c", "fsync=off"))  # only the machine's end loses more
+            return _plan(
+                self.folder, self.binaries, self.port, ("-c", "fsync=off")
+            )  # only the machine's end loses more
 
         self._running.enter_context(
             running_child(self.folder, "postgres", plan, user=as_nobody(), stop_signal=signal.SIGQUIT)

@@ -186,6 +186,8 @@ class _Reply:
                 (b"access-control-allow-origin", b"*"),
                 (b"access-control-expose-headers", _EXPOSED),
             ]
+            if not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
+                message["headers"].append((b"cache-control", b"no-store"))
             if self.state.rates:
                 message["headers"] += [
                     (b"ratelimit-policy", ", ".join(self.state.rate_policies).encode()),
