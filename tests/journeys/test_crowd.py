@@ -89,7 +89,8 @@ class Story:
         """Everything that can be counted."""
         ledger, sizes = self.ledger, [f"{size / 2**20:.0f} MiB" for size in self.resident_bytes]
         return (
-            f"{dict(ledger.statuses)}\n{dict(ledger.reasons)}\n{dict(ledger.operations)}\n{ledger.cut_count} downloads cut, "
+            f"{dict(ledger.statuses)}\n{dict(ledger.reasons)}\n{dict(ledger.operations)}\n"
+            f"{ledger.cut_count} downloads cut, "
             f"{self.tasks} tasks, {self.descriptors} descriptors, {sizes}\n"
         )
 

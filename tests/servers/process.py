@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from tests.servers.ports import find_free_port
+from tests.servers.secrecy import check_written, mark_data
 
 ROOT = Path(__file__).parents[2]
 CLI = "app.cli"
@@ -79,7 +80,8 @@ def running_server(data: Path, *, module: str = CLI, **variables: str) -> Iterat
     """Serves `data` until the block ends; what was there before is used again. `module` has the command's `main`."""
     port = find_free_port()
     environment = {"KLOUDLESS_DATA_DIR": str(data), "KLOUDLESS_PORT": str(port), "KLOUDLESS_LOG_LEVEL": "warning"}
-    with (data.parent / f"{data.name}.log").open("ab") as log:
+    path = data.parent / f"{data.name}.log"
+    with path.open("ab") as log:
         process = subprocess.Popen(
             [*build_command(module), "serve", "--demo"],
             cwd=ROOT,
@@ -100,6 +102,8 @@ def running_server(data: Path, *, module: str = CLI, **variables: str) -> Iterat
             process.wait(STOP_SECONDS_MAX)
         finally:
             process.kill()
+    mark_data(data)
+    check_written(path.read_text(errors="replace"))
 
 
 def wait_until_ready(
