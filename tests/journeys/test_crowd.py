@@ -43,6 +43,7 @@ AWAY_SECONDS_MAX = 30.0  # for a server that is busy with a thousand others; cli
 LEFT_TASKS_MAX = 5
 LEFT_DESCRIPTORS_MAX = 130  # connections that are kept for the next call: to the database, and to the storage
 GROWN_BYTES_MAX = 192 * 2**20 + CLIENTS_COUNT * 128 * 2**10
+SHOWN_MAX = 30  # of what was wrong
 ROOT = "crowd"
 
 pytestmark = pytest.mark.timeout(300 + 8 * SECONDS)
@@ -92,6 +93,7 @@ class Story:
             f"{dict(ledger.statuses)}\n{dict(ledger.reasons)}\n{dict(ledger.operations)}\n"
             f"{ledger.cut_count} downloads cut, "
             f"{self.tasks} tasks, {self.descriptors} descriptors, {sizes}\n"
+            + "".join(f"{wrong}\n" for wrong in ledger.wrong[:SHOWN_MAX])
         )
 
 
