@@ -13,6 +13,7 @@ from typing import Any
 
 METADATA = "X-Kloudless-Metadata"
 ANSWER_SECONDS_MAX = 120.0
+IDLE_SECONDS_MAX = 30.0  # less than a server keeps a connection that nobody uses
 SETTLE_SECONDS = 0.5  # within which a storage ends what nobody waits for any more
 TASK_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.3
@@ -56,8 +57,11 @@ class Line:
         self._port = port
         self._headers = {"Host": f"127.0.0.1:{port}", **headers}
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._used_at = 0.0
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if time.monotonic() - self._used_at > IDLE_SECONDS_MAX:
+            await self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -76,6 +80,7 @@ class Line:
         first, *lines = head.rstrip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
+        self._used_at = time.monotonic()
         if headers.get("connection") == "close":
             await self.close()
         return Answer(int(first.split(" ")[1]), headers, body)
@@ -153,6 +158,10 @@ class Client:
                 self._ledger.wrong.append(f"{self.name}: {name} could not be read")
         if not is_settled:
             self._ledger.wrong.append(f"{self.name}: the folder could not be listed")
+        await self.close()
+
+    async def close(self) -> None:
+        """Leaves."""
         await self._line.close()
 
     async def _step(self, operation: Callable[..., Coroutine[Any, Any, None]], *names: str) -> bool:

@@ -24,10 +24,11 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from tests.app.drive import wait_until
 from tests.journeys import watched
-from tests.journeys.crowd import Client, Home, Ledger
+from tests.journeys.crowd import METADATA, Client, Home, Ledger
 from tests.servers.apache import running_apache
 from tests.servers.missing import skipping_when_missing
 from tests.servers.nginx import running_nginx
+from tests.servers.origin import Exchange, Origin, reply
 from tests.servers.ports import find_free_port
 from tests.servers.postgres import MortalPostgres, create_database, running_mortal_postgres
 from tests.servers.process import Server, running_server
@@ -239,6 +240,32 @@ def stage_is_quiet(stage: Stage) -> bool:
     del stage.story.tasks[1:], stage.story.descriptors[1:], stage.story.resident_bytes[1:]
     stage.measure()
     return stage.story.tasks[1] <= stage.story.tasks[0] + LEFT_TASKS_MAX
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [("_read", "are not those that were stored"), ("_list", "missing"), ("_settle", "lost"), ("_look", "404 instead")],
+)
+async def test_client_notices_when_a_server_forgets_and_lies(operation: str, words: str) -> None:
+    async def store(exchange: Exchange) -> None:
+        body = await exchange.read_body()
+        (metadata,) = exchange.seen.get_all(METADATA)
+        made = {"id": "1", "name": json.loads(metadata)["name"], "size": len(body), "account": 1}
+        await exchange.reply(201, body=json.dumps(made).encode())
+
+    ledger, home = Ledger(), Home("/storage", 1, "home")
+    async with Origin() as origin:
+        origin.on("/storage/files", store)
+        origin.on("/storage/files/1", reply(404))
+        origin.on("/storage/files/1/contents", reply(200, body=b"something else"))
+        origin.on("/storage/folders/home/contents", reply(200, body=b'{"objects": []}'))
+        client = Client("client", origin.port, {}, home, home, ledger)
+        await client._step(client._upload)
+        assert ledger.wrong == []
+        await client._step(getattr(client, operation))
+        await client.close()
+    assert len(ledger.wrong) == 1
+    assert words in ledger.wrong[0]
 
 
 def test_no_answer_is_wrong_and_nothing_acknowledged_is_lost(story: Story) -> None:
