@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
+import structlog
 import typer
 from alembic.util import CommandError
 from pydantic import ValidationError
@@ -35,11 +36,13 @@ from app.disconnecting.service import disconnect_account
 from app.main import build_app
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
-from app.server import StartError, build_server, only_server, open_socket
+from app.server import StartError, build_server, only_server, open_socket, raise_descriptor_limit
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
+
+log = structlog.get_logger("app.cli")
 
 cli = typer.Typer(
     name="kloudless",
@@ -147,6 +150,8 @@ def serve(
         if demo:
             settings = allow_this_machine(settings)
             greeting = describe_demo(settings, _run(prepare_demo))
+        if missing_count := raise_descriptor_limit(settings):
+            log.warning("fewer connections than the settings allow", missing_descriptors=missing_count)
         app = build_app(settings)
         server = build_server(app, settings, on_stop=app.state.signals.stop)
         print(greeting, flush=True)
