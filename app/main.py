@@ -26,6 +26,8 @@ from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.housekeeping import keep_house
+from app.metrics.endpoints import MetricsPort
+from app.metrics.service import MetricsPage
 from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
@@ -66,6 +68,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
+    page = app.state.metrics_page = MetricsPage(state)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -79,7 +82,8 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         app.add_exception_handler(kind, handler)
     build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
-    return Edge(CanonicalPaths(app, aliases=ALIASES), state)
+    ports = {} if settings.metrics_port is None else {settings.metrics_port: MetricsPort(page)}
+    return Edge(CanonicalPaths(app, aliases=ALIASES), state, ports=ports)
 
 
 def _build_lifespan(state: State) -> Any:

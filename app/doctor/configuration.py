@@ -6,9 +6,10 @@ import difflib
 import ipaddress
 import os
 
+from app.core.aside import run_aside
 from app.core.settings import Settings
 from app.core.state import build_registry_from
-from app.doctor.finding import Finding, fail, run_aside, skip, warn, well
+from app.doctor.finding import Finding, fail, skip, warn, well
 
 PREFIX = "KLOUDLESS_"
 OTHER_PREFIX = "KLOUDLESS_ADD_"  # fill the options of `account add`

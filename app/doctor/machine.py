@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 from sqlalchemy.engine import make_url
 
+from app.core.aside import run_aside
 from app.core.errors import ErrorCode
 from app.core.settings import Settings
-from app.doctor.finding import Finding, fail, run_aside, skip, warn, well
+from app.doctor.finding import Finding, fail, skip, warn, well
 from app.health import ask
 from app.server import StartError, open_socket
 

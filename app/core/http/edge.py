@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
+from collections.abc import Mapping
 from time import perf_counter, time
 
 import msgspec
@@ -19,6 +20,7 @@ from connectors.core.idle import IdleWatch
 PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
 CORS_MAX_AGE_SECONDS = 600
 RETRY_AFTER_SECONDS = 1
+NO_PORTS: Mapping[int, ASGIApp] = {}
 
 _EXPOSED = (
     b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
@@ -62,9 +64,12 @@ class RequestState:
 class Edge:
     """Pure ASGI, so that streams pass untouched."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: ASGIApp, state: State, *, ports: Mapping[int, ASGIApp] = NO_PORTS) -> None:
+        """What comes in at one of `ports` is answered by its own app, whatever else goes on here."""
         self._app = app
+        self._ports = ports
         self.state = state
+        state.metrics.running.set_function(lambda: self._running_count)
         self._settings = settings = state.settings
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
@@ -74,6 +79,9 @@ class Edge:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._ports and (own := self._ports.get(scope["server"][1])) is not None:
+            await own(scope, receive, send)
             return
         state = RequestState(
             body_bytes_max=self._settings.json_body_bytes_max,
@@ -87,6 +95,8 @@ class Edge:
         CALLS.set(calls)
         started_at, started = time(), perf_counter()
         self._running_count += 1
+        traces = self.state.traces
+        span = None if traces is None else traces.begin_request(headers, scope["method"], state.id)
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
             await self._serve(scope, body, reply, headers)
@@ -104,28 +114,42 @@ class Edge:
             self._running_count -= 1
             if state.held_accounts and self.state.limits.parallel is not None:
                 self.state.limits.parallel.leave(state.held_accounts)
-            route = getattr(scope.get("route"), "path", None)
-            seconds = perf_counter() - started
-            log.info("request", method=scope["method"], route=route, status=reply.status, seconds=round(seconds, 4))
-            if self.state.journal is not None and state.application_id is not None:
-                self.state.journal.note(
-                    SeenRequest(
-                        state.application_id,
-                        state.account_id,
-                        state.id,
-                        scope["method"],
-                        route or "",
-                        state.service,
-                        reply.status,
-                        state.error_code,
-                        started_at,
-                        seconds,
-                        body.size_bytes,
-                        reply.size_bytes,
-                        calls.value,
-                    )
-                )
+            self._note(scope, body, reply, (started_at, perf_counter() - started), calls)
+            if span is not None:
+                span.end(_read_route(scope), reply.status, error_code=state.error_code, service=state.service)
             structlog.contextvars.unbind_contextvars("request_id")
+
+    def _note(self, scope: Scope, body: _Body, reply: _Reply, times: tuple[float, float], calls: CallCount) -> None:
+        """Tells the log, the metrics and the journal about a request that is over."""
+        state, method, route = reply.state, scope["method"], _read_route(scope)
+        started_at, seconds = times
+        log.info("request", method=method, route=route, status=reply.status, seconds=round(seconds, 4))
+        self.state.metrics.note_request(
+            method,
+            route,
+            reply.status,
+            seconds=seconds,
+            received_bytes=body.size_bytes,
+            sent_bytes=reply.size_bytes,
+        )
+        if self.state.journal is not None and state.application_id is not None:
+            self.state.journal.note(
+                SeenRequest(
+                    state.application_id,
+                    state.account_id,
+                    state.id,
+                    method,
+                    route or "",
+                    state.service,
+                    reply.status,
+                    state.error_code,
+                    started_at,
+                    seconds,
+                    body.size_bytes,
+                    reply.size_bytes,
+                    calls.value,
+                )
+            )
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers) -> None:
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
@@ -209,6 +233,11 @@ class _Reply:
         ]
         await self({"type": "http.response.start", "status": 200, "headers": headers})
         await self({"type": "http.response.body", "body": b""})
+
+
+def _read_route(scope: Scope) -> str | None:
+    """The template of the route that serves a request."""
+    return getattr(scope.get("route"), "path", None)
 
 
 def _measure_head(scope: Scope) -> int:
