@@ -20,6 +20,8 @@ from app.core.settings import Settings
 from app.core.signals import Signals
 from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
+from connectors.core.layers.observe import Observer
+from connectors.core.layers.retry import RetryPolicy
 from connectors.core.service import Options, Registry
 from connectors.core.stack import Runtime
 from connectors.core.transport import TransportSettings, build_transport
@@ -79,12 +81,6 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
     keys = find_keys(settings) or KeyRing.from_file(settings.keys_path, create=settings.is_embedded)
     cache = RowCache(seconds_max=settings.account_cache_seconds_max)
     read_url = settings.database_read_url.get_secret_value() if settings.database_read_url else None
-    proxy_url = settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None
-    transport_settings = TransportSettings(
-        kind=settings.transport,
-        ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
-        proxy_url=proxy_url,
-    )
     signals = Signals()
     registry = registry or build_registry_from(settings)
     metrics = Metrics(service.manifest.service for service in registry)
@@ -108,15 +104,26 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         registry=registry,
         metrics=metrics,
         traces=traces,
-        runtime=Runtime(
-            observer=ProcessObserver(metrics, traces),
-            transport=build_transport(transport_settings),
-            guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
-        ),
+        runtime=build_runtime(settings, ProcessObserver(metrics, traces)),
         signals=signals,
         note_change=note_change,
         limits=IncomingLimits(settings),
         journal=Journal() if settings.request_log_hours_max > 0 else None,
+    )
+
+
+def build_runtime(settings: Settings, observer: Observer, *, policy: RetryPolicy = RetryPolicy()) -> Runtime:  # noqa: B008 - frozen
+    """How storages are called; ValueError and OSError say which setting is wrong."""
+    transport_settings = TransportSettings(
+        kind=settings.transport,
+        ca_pem=settings.provider_ca_file.read_bytes() if settings.provider_ca_file else None,
+        proxy_url=settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else None,
+    )
+    return Runtime(
+        observer=observer,
+        transport=build_transport(transport_settings),
+        guarded_transport=GuardedTransport(AddressGuard(settings.allowed_networks), transport_settings),
+        policy=policy,
     )
 
 

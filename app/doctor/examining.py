@@ -20,6 +20,7 @@ from app.doctor.database import (
 )
 from app.doctor.finding import Check, Finding, fail, skip
 from app.doctor.machine import check_disk, check_names, check_port, check_public_origins
+from app.doctor.providers import NAME, examine_providers
 
 CHECK_SECONDS_MAX = 15.0
 
@@ -42,8 +43,16 @@ CHECKS = (
 )
 
 
-async def examine(checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:
-    """What each check finds, as soon as it is found; settings that cannot be read are all there is to say."""
+NEEDED_BY_PROVIDERS = frozenset({"connectors", "migrations", "keys"})
+
+
+async def examine(
+    checks: Sequence[Check] = CHECKS, *, is_deep: bool = False, has_all_accounts: bool = False
+) -> AsyncIterator[Finding]:
+    """What each check finds, as soon as it is found; settings that cannot be read are all there is to say.
+
+    `is_deep` also calls the storages of connected accounts; see examine_providers.
+    """
     try:
         settings = Settings()
     except ValidationError as error:
@@ -60,6 +69,12 @@ async def examine(checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:
         if finding.status in {"ok", "warning"}:
             went_well.add(check.name)
         yield replace(finding, name=check.name)
+    if is_deep and went_well >= NEEDED_BY_PROVIDERS:
+        async for finding in examine_providers(settings, has_all_accounts=has_all_accounts):
+            yield finding
+    elif is_deep:
+        lacking = sorted(NEEDED_BY_PROVIDERS - went_well)
+        yield replace(skip(f"needs: {', '.join(lacking)}"), name=NAME)
 
 
 async def _run(check: Check, settings: Settings) -> Finding:

@@ -22,6 +22,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
+class TimedFinding(Finding, frozen=True, kw_only=True):
+    """How long each step took, for scripts; for people it stands in the text."""
+
+    seconds: dict[str, float]
+
+
 def well(text: str) -> Finding:
     """Nothing to do."""
     return Finding(status="ok", text=text)
