@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -48,6 +49,9 @@ CODE_OF_STATUS = {
     413: ErrorCode.REQUEST_TOO_LARGE,
 }
 
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+"""FastAPI's own would tell collectors paths, queries and messages of exceptions; ours is in app/core/traces.py."""
+
 log = structlog.get_logger("app.main")
 
 
@@ -65,6 +69,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         strict_content_type=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_build_lifespan(state),
+        telemetry=NO_TELEMETRY,
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
