@@ -85,6 +85,17 @@ async def check_logs(settings: Settings) -> Finding:
     return well(f"{settings.log_level}, {settings.log_format}")
 
 
+async def check_metrics(settings: Settings) -> Finding:
+    """Where the metrics can be seen, and by whom."""
+    places = []
+    if settings.metrics_port is not None:
+        who = "this machine" if settings.metrics_host in THIS_MACHINE else "whoever reaches it"
+        places.append(f"at {settings.metrics_host}:{settings.metrics_port} for {who}")
+    if settings.metrics_token is not None:
+        places.append(f"at {settings.host}:{settings.port}/metrics with the token")
+    return well(" and ".join(places)) if places else skip("not shown: no port and no token is set for them")
+
+
 async def check_connectors(settings: Settings) -> Finding:
     """Whether each connector can work with what it was told."""
     try:

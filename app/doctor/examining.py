@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from app.core.settings import Settings
-from app.doctor.configuration import check_connectors, check_logs, check_origins, check_proxies, check_variables
+from app.doctor.configuration import (
+    check_connectors,
+    check_logs,
+    check_metrics,
+    check_origins,
+    check_proxies,
+    check_variables,
+)
 from app.doctor.database import (
     check_clock,
     check_database,
@@ -19,7 +26,7 @@ from app.doctor.database import (
     check_sealed,
 )
 from app.doctor.finding import Check, Finding, fail, skip
-from app.doctor.machine import check_disk, check_names, check_port, check_public_origins
+from app.doctor.machine import check_disk, check_names, check_port, check_public_origins, check_traces
 from app.doctor.providers import NAME, examine_providers
 
 CHECK_SECONDS_MAX = 15.0
@@ -27,6 +34,7 @@ CHECK_SECONDS_MAX = 15.0
 CHECKS = (
     Check("variables", check_variables),
     Check("logs", check_logs),
+    Check("metrics", check_metrics),
     Check("connectors", check_connectors),
     Check("disk", check_disk),
     Check("names", check_names),
@@ -39,6 +47,7 @@ CHECKS = (
     Check("port", check_port),
     Check("origins", check_origins),
     Check("proxies", check_proxies),
+    Check("traces", check_traces),
     Check("public origins", check_public_origins),
 )
 
