@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -26,6 +27,8 @@ from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.housekeeping import keep_house
+from app.metrics.endpoints import MetricsPort
+from app.metrics.service import MetricsPage
 from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
@@ -46,6 +49,9 @@ CODE_OF_STATUS = {
     413: ErrorCode.REQUEST_TOO_LARGE,
 }
 
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+"""FastAPI's own would tell collectors paths, queries and messages of exceptions; ours is in app/core/traces.py."""
+
 log = structlog.get_logger("app.main")
 
 
@@ -63,9 +69,11 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         strict_content_type=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_build_lifespan(state),
+        telemetry=NO_TELEMETRY,
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
+    page = app.state.metrics_page = MetricsPage(state)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -79,7 +87,8 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         app.add_exception_handler(kind, handler)
     build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
-    return Edge(CanonicalPaths(app, aliases=ALIASES), state)
+    ports = {} if settings.metrics_port is None else {settings.metrics_port: MetricsPort(page)}
+    return Edge(CanonicalPaths(app, aliases=ALIASES), state, ports=ports)
 
 
 def _build_lifespan(state: State) -> Any:

@@ -14,6 +14,7 @@ from app.connect import journey_endpoints as journeys
 from app.disconnecting import endpoints as disconnecting
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
+from app.metrics import endpoints as metrics
 from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
@@ -57,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     belongings.router,
     developers.router,
     system.router,
+    metrics.direct,
 )
 
 ALIASES = {"/v1/applications": "/v1/meta/applications", "/v1/developers": "/v1/meta/developers"}

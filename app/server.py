@@ -49,20 +49,34 @@ def only_server(settings: Settings) -> Iterator[None]:
 
 
 def open_socket(settings: Settings) -> socket.socket:
-    """A listening socket; StartError when the address or port is not to be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    """The API's listening socket; StartError when the address or port is not to be had."""
+    return _listen(settings.host, settings.port, "Set KLOUDLESS_PORT (and KLOUDLESS_HOST) to an address that is free.")
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """The API's listening socket, and the metrics' if they have one of their own; StartError as above."""
+    sockets = [open_socket(settings)]
+    if settings.metrics_port is not None:
+        advice = "Set KLOUDLESS_METRICS_PORT (and KLOUDLESS_METRICS_HOST) to an address that is free."
+        try:
+            sockets.append(_listen(settings.metrics_host, settings.metrics_port, advice))
+        except StartError:
+            sockets[0].close()
+            raise
+    return sockets
+
+
+def _listen(host: str, port: int, advice: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio too switches off the delay of small packets on what it accepts: 40 ms a request.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(LISTEN_BACKLOG_MAX)
     except OSError as error:
         listener.close()
-        raise StartError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Set KLOUDLESS_PORT (and KLOUDLESS_HOST) to an address that is free."
-        ) from error
+        raise StartError(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
     listener.set_inheritable(True)
     return listener
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 2**20
@@ -70,6 +71,23 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line to log.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port that answers `GET /metrics` and nothing else, without asking for a token; none if not set.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address on which the metrics' own port listens.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Bearer token with which `GET /metrics` is answered at the API's port, too; 404 if not set.",
+    )
+    traces_endpoint: str | None = Field(
+        None,
+        description="Where OpenTelemetry traces go (OTLP over HTTP), such as `http://127.0.0.1:4318/v1/traces`; "
+        "none are made if not set.",
+    )
     account_cache_seconds_max: float = Field(
         5.0,
         ge=0,
@@ -179,6 +197,26 @@ class Settings(BaseSettings):
             message = "connections_max must be more than requests_parallel_max, so that health is answered in any case"
             raise ValueError(message)
         return self
+
+    @field_validator("metrics_port")
+    @classmethod
+    def _check_metrics_port(cls, port: int | None, info: ValidationInfo) -> int | None:
+        if port is not None and port == info.data.get("port"):
+            message = "this is the API's own port; choose another, or set KLOUDLESS_METRICS_TOKEN instead"
+            raise ValueError(message)
+        return port
+
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _check_traces_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            url = urlsplit(endpoint)
+            if url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc:
+                message = (
+                    "write http://host:port/v1/traces; what the collector asks for goes to OTEL_EXPORTER_OTLP_HEADERS"
+                )
+                raise ValueError(message)
+        return endpoint
 
     @field_validator("allowed_networks")
     @classmethod

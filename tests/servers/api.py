@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from app.core.state import State
 from app.main import build_app
-from app.server import build_server, open_socket
+from app.server import build_server, open_sockets
 from connectors.core.service import Registry
 from tests.servers.loop import CALL_SECONDS_MAX, get_loop
 from tests.servers.ports import find_free_port
@@ -176,8 +176,9 @@ def running_api(settings: Settings, *, registry: Registry | None = None) -> Iter
         return app.state, build_server(app, settings, on_stop=app.state.signals.stop)
 
     async def serve() -> None:
-        with open_socket(settings) as listener:
-            await server.serve(sockets=[listener])
+        with ExitStack() as stack:
+            listeners = [stack.enter_context(listener) for listener in open_sockets(settings)]
+            await server.serve(sockets=listeners)
 
     state, server = asyncio.run_coroutine_threadsafe(build(), loop).result(START_SECONDS_MAX)
     serving = asyncio.run_coroutine_threadsafe(serve(), loop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
+from collections.abc import Mapping
 from time import perf_counter, time
 
 import msgspec
@@ -23,6 +24,7 @@ HEALTH_PATHS = frozenset({"/health", "/ready"})
 
 CORS_MAX_AGE_SECONDS = 600
 BUSY_RETRY_AFTER_SECONDS = 1
+NO_PORTS: Mapping[int, ASGIApp] = {}
 
 _EXPOSED = (
     b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
@@ -66,18 +68,24 @@ class RequestState:
 class Edge:
     """Pure ASGI, so that streams pass untouched."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: ASGIApp, state: State, *, ports: Mapping[int, ASGIApp] = NO_PORTS) -> None:
+        """What comes in at one of `ports` is answered by its own app, whatever else goes on here."""
         self._app = app
+        self._ports = ports
         self.state = state
         self._settings = settings = state.settings
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
         self._requests = state.limits.requests
+        state.metrics.running.set_function(lambda: state.limits.requests.count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._ports and (own := self._ports.get(scope["server"][1])) is not None:
+            await own(scope, receive, send)
             return
         state = RequestState(body_bytes_max=self._settings.json_body_bytes_max)
         scope.setdefault("state", {})["request"] = state
@@ -88,6 +96,8 @@ class Edge:
         CALLS.set(calls)
         started_at, started = time(), perf_counter()
         has_slot = scope["path"] in HEALTH_PATHS or self._requests.enter()
+        traces = self.state.traces
+        span = None if traces is None else traces.begin_request(headers, scope["method"], state.id)
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
             await self._serve(scope, body, reply, headers, has_slot=has_slot)
@@ -103,28 +113,42 @@ class Edge:
         finally:
             body.close()
             self._leave(state, has_slot=has_slot and scope["path"] not in HEALTH_PATHS)
-            route = getattr(scope.get("route"), "path", None)
-            seconds = perf_counter() - started
-            log.info("request", method=scope["method"], route=route, status=reply.status, seconds=round(seconds, 4))
-            if self.state.journal is not None and state.application_id is not None:
-                self.state.journal.note(
-                    SeenRequest(
-                        state.application_id,
-                        state.account_id,
-                        state.id,
-                        scope["method"],
-                        route or "",
-                        state.service,
-                        reply.status,
-                        state.error_code,
-                        started_at,
-                        seconds,
-                        body.size_bytes,
-                        reply.size_bytes,
-                        calls.value,
-                    )
-                )
+            self._note(scope, body, reply, (started_at, perf_counter() - started), calls)
+            if span is not None:
+                span.end(_read_route(scope), reply.status, error_code=state.error_code, service=state.service)
             structlog.contextvars.unbind_contextvars("request_id")
+
+    def _note(self, scope: Scope, body: _Body, reply: _Reply, times: tuple[float, float], calls: CallCount) -> None:
+        """Tells the log, the metrics and the journal about a request that is over."""
+        state, method, route = reply.state, scope["method"], _read_route(scope)
+        started_at, seconds = times
+        log.info("request", method=method, route=route, status=reply.status, seconds=round(seconds, 4))
+        self.state.metrics.note_request(
+            method,
+            route,
+            reply.status,
+            seconds=seconds,
+            received_bytes=body.size_bytes,
+            sent_bytes=reply.size_bytes,
+        )
+        if self.state.journal is not None and state.application_id is not None:
+            self.state.journal.note(
+                SeenRequest(
+                    state.application_id,
+                    state.account_id,
+                    state.id,
+                    method,
+                    route or "",
+                    state.service,
+                    reply.status,
+                    state.error_code,
+                    started_at,
+                    seconds,
+                    body.size_bytes,
+                    reply.size_bytes,
+                    calls.value,
+                )
+            )
 
     def _leave(self, state: RequestState, *, has_slot: bool) -> None:
         """Gives back what the request held."""
@@ -220,6 +244,11 @@ class _Reply:
 def build_busy_error(message: str) -> ApiError:
     """503 for more work than there may be at once. The connection goes on: opening a new one costs more."""
     return ApiError(ErrorCode.SERVICE_NOT_AVAILABLE, message, headers={"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)})
+
+
+def _read_route(scope: Scope) -> str | None:
+    """The template of the route that serves a request."""
+    return getattr(scope.get("route"), "path", None)
 
 
 def _measure_head(scope: Scope) -> int:
