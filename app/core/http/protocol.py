@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any, ClassVar, cast
 from urllib.parse import quote_from_bytes
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.core.errors import ApiError, ErrorCode
+from app.core.http.edge import encode_error
 
 _ASCII = bytes(range(128))
 
@@ -45,7 +49,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 data = quote_from_bytes(line, safe=_ASCII).encode() + end + rest
         super().data_received(data)
         if self._is_in_head and self._head_bytes > self.head_bytes_max:
-            self._refuse(b"431 Request Header Fields Too Large", b"the request head is too large")
+            error = ApiError(ErrorCode.BAD_REQUEST, f"The head is larger than {self.head_bytes_max} bytes.")
+            self._refuse(b"431 Request Header Fields Too Large", error)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP never disturbs a reply: a request that came whole before it is answered, then all ends.
@@ -54,14 +59,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
-            super().send_400_response(msg)
+            self._refuse(b"400 Bad Request", ApiError(ErrorCode.BAD_REQUEST, msg))
         elif not cycle.more_body:
             cycle.keep_alive = False
             self.flow.pause_reading()
         elif cycle.response_started or self.pipeline:
             self.transport.close()
         else:
-            super().send_400_response(msg)
+            self._refuse(b"400 Bad Request", ApiError(ErrorCode.BAD_REQUEST, msg))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -105,13 +110,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:
             self._start_head_timer()
         else:
-            self._refuse(b"408 Request Timeout", b"the request head took too long")
+            error = ApiError(ErrorCode.REQUEST_TIMEOUT, "The head of the request took too long.")
+            self._refuse(b"408 Request Timeout", error)
 
-    def _refuse(self, status: bytes, message: bytes) -> None:
+    def _refuse(self, status: bytes, error: ApiError) -> None:
         if self.transport.is_closing():
             return
-        self.transport.write(
-            b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (status, len(message), message)
-        )
+        request_id = str(uuid.uuid4())
+        body, headers = encode_error(error, request_id, status=int(status[:3]))
+        headers |= {"Connection": "close", "X-Request-Id": request_id, "Access-Control-Allow-Origin": "*"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, head.encode(), body))
         self.transport.close()
