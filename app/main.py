@@ -194,7 +194,7 @@ def _list_methods(request: Request) -> list[str]:
     ]
     # A word in a path may look like an id, too; the path that says it is meant.
     path = min((route.path for route in found), key=lambda path: path.count("{"), default="")
-    return sorted({method for route in found if route.path == path for method in route.methods})
+    return sorted({method for route in found if route.path == path for method in route.methods or ()})
 
 
 async def _answer_unexpected(request: Request, _error: Exception) -> Response:
