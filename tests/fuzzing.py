@@ -20,7 +20,7 @@ PIECE_BYTES_MAX = 12
 CHANGES_MAX = 6
 
 
-def build_settings(examples_count: int, **given: object) -> settings:
+def build_fuzz_settings(examples_count: int, **given: object) -> settings:
     """Settings for so many examples of a short run."""
     values: dict[str, object] = {
         "max_examples": examples_count * FACTOR,
@@ -37,7 +37,7 @@ def fuzz(examples_count: int) -> Callable[[TestT], TestT]:
 
     def decorate(test: TestT) -> TestT:
         test = test if SEED is None else seed(int(SEED))(test)
-        return build_settings(examples_count)(test)
+        return build_fuzz_settings(examples_count)(test)
 
     return decorate
 
