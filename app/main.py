@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
@@ -194,7 +196,23 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     if error.status_code == ErrorCode.BAD_REQUEST.status:  # FastAPI's own: bytes that are no text, or nested too deep
         return _answer(request, _build_json_error())
     code = CODE_OF_STATUS.get(error.status_code, ErrorCode.BAD_REQUEST)
-    return _answer(request, ApiError(code, headers=dict(error.headers) if error.headers else None))
+    headers = dict(error.headers or {})
+    if code is ErrorCode.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_list_methods(request) or [headers.get("Allow", "")])
+    return _answer(request, ApiError(code, headers=headers))
+
+
+def _list_methods(request: Request) -> list[str]:
+    """The methods of the path that was asked for, which may have several routes."""
+    found = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # A word in a path may look like an id, too; the path that says it is meant.
+    path = min((route.path for route in found), key=lambda path: path.count("{"), default="")
+    return sorted({method for route in found if route.path == path for method in route.methods or ()})
 
 
 async def _answer_unexpected(request: Request, _error: Exception) -> Response:

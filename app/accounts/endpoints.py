@@ -149,7 +149,7 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
     return {name: CapabilityValue(value) for name, value in values.items()}
 
 
-@router.get("", **describe(AccountPage, errors=AUTH_ERRORS))
+@router.get("", **describe(AccountPage, errors=ACCOUNT_ERRORS))
 async def list_accounts(
     request: Request,
     caller: AuthenticatedCaller,
@@ -263,9 +263,7 @@ async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawI
     """The public id of something known by the storage's own id. Without `type` the storage is asked what it is."""
     caller, row = account
     check_scope(caller, row)
-    raw_id = body.raw_id or body.id
-    if raw_id is None:
-        raise ApiError(ErrorCode.INVALID_PARAMETERS, "raw_id is required.")
+    raw_id = body.raw_id
     ref = Ref("folder" if body.type == "folder" else "file", RawId(raw_id))
     if body.type is None:
         try:

@@ -22,6 +22,7 @@ from app.accounts.scopes import parse_scopes
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.reading import check_text
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
@@ -47,7 +48,10 @@ def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, 
             continue
         if not isinstance(value, str):
             raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} must be a text.")
-        credentials[field.name] = value
+        try:
+            credentials[field.name] = check_text(value)
+        except ValueError as error:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} {error}.") from error
     for name in OAUTH_FIELDS:
         value = getattr(update, name)
         if value is not None:

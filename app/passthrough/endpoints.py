@@ -14,6 +14,7 @@ from app.core.http.reading import read_json_header
 from app.core.http.replies import DirectRoute, describe
 from app.core.http.streams import StreamReply
 from app.storage.endpoints import ACCOUNT_ID_PARAMETER, STORAGE_ERRORS, describe_parameter
+from app.storage.file_endpoints import BYTES
 from app.storage.opening import open_storage, read_body_source
 from connectors.core.raw import RawCall, RawReply
 
@@ -37,7 +38,7 @@ direct = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_
             describe_parameter(METHOD_HEADER, "header", "GET, if left out.", type="string"),
             describe_parameter(HEADERS_HEADER, "header", "A JSON object of headers to send along.", type="string"),
         ),
-        body={"required": False, "content": ANYTHING},
+        body={"required": False, "content": BYTES},
     ),
 )
 async def pass_on(request: Request) -> Response:

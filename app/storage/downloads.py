@@ -71,9 +71,10 @@ def build_headers(
     if media_type is None or media_type.partition(";")[0].strip().lower() == "application/json":
         media_type = DEFAULT_MEDIA_TYPE
     ascii_name = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    quoted_name = quote(name, safe="", errors="replace")
     headers = {
         "Content-Type": "".join(c for c in media_type if " " <= c <= "~"),
-        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quoted_name}",
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Security-Policy": "sandbox",

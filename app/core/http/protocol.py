@@ -82,14 +82,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
-            super().send_400_response(msg)
+            self._refuse(ApiError(ErrorCode.BAD_REQUEST, msg))
         elif not cycle.more_body:
             cycle.keep_alive = False
             self.flow.pause_reading()
         elif cycle.response_started or self.pipeline:
             self.transport.close()
         else:
-            super().send_400_response(msg)
+            self._refuse(ApiError(ErrorCode.BAD_REQUEST, msg))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -182,6 +182,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         request_id = str(uuid.uuid4())
         body, headers = encode_error(error, request_id, status=status)
         headers |= {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff", "Connection": "close"}
+        headers["Access-Control-Allow-Origin"] = "*"
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         phrase = HTTPStatus(status or error.code.status).phrase
         self.transport.write(f"HTTP/1.1 {status or error.code.status} {phrase}\r\n{head}\r\n".encode() + body)
