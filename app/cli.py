@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
+import structlog
 import typer
 from alembic.util import CommandError
 from pydantic import ValidationError
@@ -31,14 +32,17 @@ from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.demo import allow_this_machine, describe_demo, prepare_demo, show_metrics
+from app.disconnecting.service import disconnect_account
 from app.main import build_app
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
-from app.server import StartError, build_server, only_server, open_sockets
+from app.server import StartError, build_server, only_server, open_sockets, raise_descriptor_limit
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
+
+log = structlog.get_logger("app.cli")
 
 cli = typer.Typer(
     name="kloudless",
@@ -148,6 +152,8 @@ def serve(
             prepared = _run(prepare_demo)
             settings = show_metrics(settings, prepared)
             greeting = describe_demo(settings, prepared)
+        if missing_count := raise_descriptor_limit(settings):
+            log.warning("fewer connections than the settings allow", missing_descriptors=missing_count)
         app = build_app(settings)
         server = build_server(app, settings, on_stop=app.state.signals.stop)
         print(greeting, flush=True)
@@ -295,7 +301,7 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
     """Disconnect an account: its secrets are purged and its tokens end. Its files stay where they are."""
 
     async def operation(state: State) -> None:
-        await accounts.delete_account(state, account_id=account_id)
+        await disconnect_account(state, account_id=account_id)
 
     _run(operation)
     print("Removed.")

@@ -167,11 +167,20 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return _answer(request, _build_json_error())
+    if any(tuple(detail["loc"]) == ("body",) for detail in details) and not _is_json(request):
+        text = "Send the body as JSON, with the header `Content-Type: application/json`."
+        return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, text))
     parts = []
     for detail in details[:5]:
         place = ".".join(str(part) for part in detail["loc"][1:]) or "body"
         parts.append(f"{place}: {detail['msg']}")
     return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, "; ".join(parts)))
+
+
+def _is_json(request: Request) -> bool:
+    """True when the body was read as JSON; curl says of what it sends that it is a form, if it is told nothing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in {"", "application/json"} or kind.endswith("+json")
 
 
 def _build_json_error() -> ApiError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from app.core.http.protocol import LimitedHttpProtocol
 from app.core.settings import Settings
 
 LISTEN_BACKLOG_MAX = 2048
-KEEP_ALIVE_SECONDS = 75
+OTHER_DESCRIPTORS_MAX = 512  # databases, logs, what the interpreter itself opens
 
 
 class StartError(Exception):
@@ -80,6 +81,20 @@ def _listen(host: str, port: int, advice: str) -> socket.socket:
     return listener
 
 
+def raise_descriptor_limit(settings: Settings) -> int:
+    """Lets the process open as many descriptors as its limits on connections need, or as many as the system lets it.
+
+    Many systems let programs open 1024 unless they ask for more. Returns how many are missing.
+    """
+    wanted_count = settings.connections_max + 2 * settings.requests_parallel_max + OTHER_DESCRIPTORS_MAX
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted_count:
+        return 0
+    allowed_count = wanted_count if hard == resource.RLIM_INFINITY else min(wanted_count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed_count, hard))
+    return wanted_count - allowed_count
+
+
 class _Server(uvicorn.Server):
     """Says when it begins to stop, so that requests which only wait for something are answered in time."""
 
@@ -98,6 +113,8 @@ def build_server(app: ASGIApp, settings: Settings, *, on_stop: Callable[[], None
     class Protocol(LimitedHttpProtocol):
         head_bytes_max = settings.head_bytes_max
         head_seconds_max = settings.head_seconds_max
+        reply_idle_seconds_max = settings.reply_idle_seconds_max
+        connections_max = settings.connections_max
 
     return _Server(
         uvicorn.Config(
@@ -110,7 +127,7 @@ def build_server(app: ASGIApp, settings: Settings, *, on_stop: Callable[[], None
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=settings.keep_alive_seconds_max,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds_max),
         ),
         on_stop,

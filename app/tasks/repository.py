@@ -46,8 +46,8 @@ class TaskRepository:
         rows = await self._session.scalars(query.order_by(Task.created_at.desc(), Task.id).offset(offset).limit(limit))
         return list(rows), total
 
-    async def count_open(self, application_id: str) -> int:
-        query = select(func.count()).where(Task.application_id == application_id, Task.due_at.is_not(None))
+    async def count_open(self, condition: Condition) -> int:
+        query = select(func.count()).select_from(Task).where(condition, Task.due_at.is_not(None))
         return await self._session.scalar(query) or 0
 
     def add(self, task: Task) -> None:
@@ -155,6 +155,11 @@ class TaskRepository:
         if after_id is not None:
             query = query.where(Task.id > after_id)
         return list(await self._session.scalars(query.order_by(Task.id).limit(limit).with_for_update()))
+
+
+def of_application(application_id: str) -> Condition:
+    """The tasks of an application."""
+    return Task.application_id == application_id
 
 
 def of_account(account_id: int) -> Condition:

@@ -28,6 +28,9 @@ BUSY_RETRY_SECONDS = 60
 LOOK_SECONDS_MAX = 5.0
 """How long a waiting request trusts that news will come."""
 
+POLL_SECONDS = 0.5
+"""The same for an account that is about to be deleted, which does not wait long."""
+
 FORGOTTEN_BATCH_COUNT = 1
 """Few, because with a task all the rows of its files go."""
 
@@ -89,7 +92,7 @@ async def create(
     )
     async with state.db.writing() as session:
         tasks = TaskRepository(session)
-        if await tasks.count_open(application_id) >= TASKS_OPEN_MAX:
+        if await tasks.count_open(repository.of_application(application_id)) >= TASKS_OPEN_MAX:
             raise ApiError(
                 ErrorCode.TOO_MANY_REQUESTS,
                 f"The application has {TASKS_OPEN_MAX} tasks that have not ended; wait until some have.",
@@ -151,6 +154,16 @@ async def cancel(state: State, task_id: uuid.UUID, *, account_id: int) -> Task:
 async def cancel_all(session: WriteSession, *, account_id: int) -> None:
     """Ends all tasks that read or write an account."""
     await _cancel(session, repository.of_account(account_id))
+
+
+async def wait_for_all(state: State, *, account_id: int) -> None:
+    """Returns when no task that reads or writes the account is left to be run, or to tidy up."""
+    with state.signals.listening(CHANGED) as bell:
+        while True:
+            async with state.db.reading(is_newest=True) as session:
+                if not await TaskRepository(session).count_open(repository.of_account(account_id)):
+                    return
+            await bell.wait(POLL_SECONDS)
 
 
 async def _cancel(session: WriteSession, condition: repository.Condition) -> None:

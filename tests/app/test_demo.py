@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app.accounts.service import delete_account, revoke_token
+from app.accounts.service import purge_account, revoke_token
 from app.applications.service import (
     DeveloperCaller,
     authenticate_developer,
@@ -117,7 +117,7 @@ async def test_file_is_made_again_when_it_is_gone_or_broken(settings: Settings, 
 
 
 async def _delete_account(state: State, demo: Demo) -> None:
-    await delete_account(state, account_id=demo.accounts[0].id)
+    await purge_account(state, account_id=demo.accounts[0].id)
 
 
 async def _revoke_token(state: State, demo: Demo) -> None:

@@ -27,6 +27,7 @@ from app.server import build_server, open_sockets
 from connectors.core.service import Registry
 from tests.servers.loop import CALL_SECONDS_MAX, get_loop
 from tests.servers.ports import find_free_port
+from tests.servers.secrecy import mark, mark_keys
 
 ResultT = TypeVar("ResultT")
 
@@ -117,7 +118,7 @@ class Api:
                 application, api_key = await create_application(
                     self.state, session, developer_id=developer_id, create=ApplicationCreate(name="An application")
                 )
-            return application.id, api_key, developer_token
+            return application.id, mark(api_key), mark(developer_token)
 
         application_id, api_key, developer_token = self.run(create())
         nobody = Caller(self, application_id, api_key, developer_token, 0, "", self.files)
@@ -131,7 +132,7 @@ class Api:
             account = client.post("/v1/accounts", json={"account": name, **body})
             assert account.status_code == 201, account.text
             account_id = account.json()["id"]
-            token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
+            token = mark(client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"])
         return replace(caller, account_id=account_id, bearer_token=token, folder=self.files / name)
 
 
@@ -166,7 +167,7 @@ def build_settings(folder: Path, **given: Any) -> Settings:
 @contextmanager
 def running_api(settings: Settings, *, registry: Registry | None = None) -> Iterator[Api]:
     """Serves until the block ends."""
-    KeyRing.from_file(settings.keys_path, create=True)
+    mark_keys(KeyRing.from_file(settings.keys_path, create=True).to_text())
     migrate(settings)
     loop = get_loop()
 
