@@ -29,9 +29,11 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
-soak: $(VENV)/.dev ## crash runs by the hundred, generated requests by the thousand; tests/README.md says how many and which
+soak: $(VENV)/.dev ## crash runs by the hundred, made-up requests and input by the thousand; see tests/README.md
 	@SOAK_RUNS=$${SOAK_RUNS:-400} $(BIN)/python -m tests.run tests/journeys/test_transfer_crash.py -n 2 -q
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run tests/app/document --timeout 7200 -n 2 -q
+	@FUZZ_FACTOR=$${FUZZ_FACTOR:-20} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run \
+		tests/app/document tests/journeys/test_model.py tests/app tests/connectors \
+		-k "generated or model or foreign" --timeout 14400 -n 2 -q
 
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .
