@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -28,6 +29,8 @@ from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.housekeeping import keep_house
+from app.metrics.endpoints import MetricsPort
+from app.metrics.service import MetricsPage
 from app.requests.service import RequestLog
 from app.routes import ALIASES, ROUTERS
 from app.system.endpoints import ASSETS_PATH
@@ -48,6 +51,9 @@ CODE_OF_STATUS = {
     413: ErrorCode.REQUEST_TOO_LARGE,
 }
 
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+"""FastAPI's own would tell collectors paths, queries and messages of exceptions; ours is in app/core/traces.py."""
+
 log = structlog.get_logger("app.main")
 
 
@@ -65,9 +71,11 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         strict_content_type=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_build_lifespan(state),
+        telemetry=NO_TELEMETRY,
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
+    page = app.state.metrics_page = MetricsPage(state)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -81,7 +89,8 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         app.add_exception_handler(kind, handler)
     build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
-    return Edge(CanonicalPaths(app, aliases=ALIASES), state)
+    ports = {} if settings.metrics_port is None else {settings.metrics_port: MetricsPort(page)}
+    return Edge(CanonicalPaths(app, aliases=ALIASES), state, ports=ports)
 
 
 def _build_lifespan(state: State) -> Any:
@@ -160,11 +169,20 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return _answer(request, _build_json_error())
+    if any(tuple(detail["loc"]) == ("body",) for detail in details) and not _is_json(request):
+        text = "Send the body as JSON, with the header `Content-Type: application/json`."
+        return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, text))
     parts = []
     for detail in details[:5]:
         place = ".".join(str(part) for part in detail["loc"][1:]) or "body"
         parts.append(f"{place}: {detail['msg']}")
     return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, "; ".join(parts)))
+
+
+def _is_json(request: Request) -> bool:
+    """True when the body was read as JSON; curl says of what it sends that it is a form, if it is told nothing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in {"", "application/json"} or kind.endswith("+json")
 
 
 def _build_json_error() -> ApiError:

@@ -113,7 +113,8 @@ async def upload_file(request: Request) -> Response:
     else:
         raise ApiError(
             ErrorCode.INVALID_PARAMETERS,
-            f'Say where to store it: {METADATA_HEADER}: {{"name": "a.txt", "parent_id": "root"}}',
+            f'Say where to store it: {METADATA_HEADER}: {{"name": "a.txt", "parent_id": "root"}}; '
+            "or send JSON with a url, and the header `Content-Type: application/json`.",
         )
     parent, name = service.parse_upload_metadata(storage, metadata, filename=filename)
     file = await service.upload(storage, parent=parent, name=name, source=source, is_overwriting=is_overwriting)
