@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.accounts.creating import CreatingRoute
+from app.accounts.endpoints import ACCOUNT_ERRORS
 from app.core.errors import ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
 from app.core.http.replies import DirectRoute, JsonReply, describe
@@ -30,6 +31,8 @@ from app.storage.tasking import TaskWish
 from connectors.core.resources import Ref
 
 STORAGE_PREFIX = "/v1/accounts/{account_id}/storage"
+OPENED_ERRORS = (*ACCOUNT_ERRORS, ErrorCode.NOT_IMPLEMENTED)
+"""Of routes that open an account and ask its storage for nothing."""
 STORAGE_ERRORS = (
     ErrorCode.INVALID_RESOURCE_TYPE,
     ErrorCode.AUTHENTICATION_REQUIRED,
