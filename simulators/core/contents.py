@@ -1,0 +1,91 @@
+"""Where a simulator keeps the bytes of files: in a temporary folder, each content written once and never changed."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK_BYTES = 256 * 1024
+REWRITTEN_TAIL = b"\n<!-- stored by the provider -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of one version of one file."""
+
+    path: Path
+    size_bytes: int
+
+    def read(self, start: int = 0, length_bytes_max: int | None = None) -> bytes:
+        """A part of it, or all."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if length_bytes_max is None else length_bytes_max)
+
+    async def stream(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes from `start` up to before `end`, in chunks."""
+        left = (self.size_bytes if end is None else end) - start
+        with await asyncio.to_thread(self.path.open, "rb") as file:
+            await asyncio.to_thread(file.seek, start)
+            while left > 0:
+                chunk = await asyncio.to_thread(file.read, min(left, CHUNK_BYTES))
+                left -= len(chunk)
+                yield chunk
+
+
+class Draft:
+    """A content while it is written: pieces may come in any order, and again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._file: BinaryIO = path.open("wb+")
+
+    def write(self, data: bytes, *, at: int | None = None) -> None:
+        """Puts bytes at a place, by default behind all that there are."""
+        start = self.size_bytes if at is None else at
+        self._file.seek(start)
+        self._file.write(data)
+        self.size_bytes = max(self.size_bytes, start + len(data))
+
+    def truncate(self, size_bytes: int) -> None:
+        """Forgets what came after."""
+        self._file.truncate(size_bytes)
+        self.size_bytes = size_bytes
+
+    def finish(self) -> Content:
+        """No more bytes: what there is becomes a content."""
+        self._file.close()
+        return Content(self.path, self.size_bytes)
+
+    def drop(self) -> None:
+        """It was not wanted after all."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Contents:
+    """The folder; `close` removes it with all that is in it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kloudless-simulator-")
+        self._numbers = count(1)
+
+    def begin(self) -> Draft:
+        """An empty content to write into."""
+        return Draft(Path(self._folder.name) / str(next(self._numbers)))
+
+    def keep(self, data: bytes) -> Content:
+        """Bytes that are there already."""
+        draft = self.begin()
+        draft.write(data)
+        return draft.finish()
+
+    def close(self) -> None:
+        """Ends with the simulator."""
+        self._folder.cleanup()
