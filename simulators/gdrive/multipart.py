@@ -8,8 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
 from simulators.gdrive.errors import DriveError
 
@@ -25,65 +24,112 @@ class Part:
 
 class PartReader:
     """Is fed a body piece by piece and hands on the bytes of its parts: `take(number, headers, data)`, with empty data
-    when a part begins.
+    when a part begins. Lines end in CR LF or in LF alone, as the first one does: some clients write the latter.
     """
 
     def __init__(self, content_type: str, take: Callable[[int, dict[str, str], bytes], None]) -> None:
-        boundary = parse_options_header(content_type)[1].get(b"boundary")
+        boundary = _read_boundary(content_type)
         if not boundary:
             raise _refuse()
         self.parts_count = 0
-        self.is_complete = False
+        self._boundary = b"--" + boundary
+        self._newline = b""
         self._take = take
         self._headers: dict[str, str] = {}
-        self._name = self._value = b""
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": self._add_name,
-                "on_header_value": self._add_value,
-                "on_header_end": self._end_header,
-                "on_headers_finished": lambda: self._take(self.parts_count, self._headers, b""),
-                "on_part_data": lambda data, start, end: self._take(self.parts_count, self._headers, data[start:end]),
-                "on_end": self._end,
-            },
-        )
+        self._buffer = bytearray()
+        self._go_on: Callable[[], bool] = self._read_first_line
 
     def feed(self, data: bytes) -> None:
-        try:
-            self._parser.write(data)
-        except MultipartParseError:
-            raise _refuse() from None
+        self._buffer += data
+        while self._go_on():
+            pass
 
     def close(self, *, parts_count: int | None = None) -> None:
         """The body has ended; refuses one whose last boundary is missing, or with another number of parts."""
-        if not self.is_complete or parts_count not in {None, self.parts_count}:
+        if self._go_on != self._ignore or parts_count not in {None, self.parts_count}:
             raise _refuse()
 
-    def _begin(self) -> None:
+    def _read_first_line(self) -> bool:
+        line, found, rest = self._buffer.partition(b"\n")
+        if not found:
+            self._check_size()
+            return False
+        if line.rstrip() == self._boundary:
+            self._newline = b"\r\n" if line.endswith(b"\r") else b"\n"
+            self._go_on = self._read_headers
+        elif line.strip():
+            raise _refuse()
+        self._buffer = rest
+        return True
+
+    def _read_headers(self) -> bool:
+        end = self._newline * 2
+        at = self._buffer.find(end) if not self._buffer.startswith(self._newline) else 0
+        if at < 0:
+            self._check_size()
+            return False
+        lines = self._buffer[:at].decode("latin-1").splitlines()
+        del self._buffer[: at + len(end) if lines else len(self._newline)]
+        pairs = [line.partition(":") for line in lines]
+        self._headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         self.parts_count += 1
-        self._headers = {}
         if self.parts_count > PARTS_COUNT_MAX:
             raise _refuse()
+        self._take(self.parts_count, self._headers, b"")
+        # An empty part has its boundary where its first line would be.
+        self._buffer[:0] = self._newline
+        self._go_on = self._skip_newline
+        return True
 
-    def _add_name(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-        self._check_size()
+    def _skip_newline(self) -> bool:
+        delimiter = self._newline + self._boundary
+        if len(self._buffer) < len(delimiter):
+            return False
+        if not self._buffer.startswith(delimiter):
+            del self._buffer[: len(self._newline)]
+        self._go_on = self._read_data
+        return True
 
-    def _add_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-        self._check_size()
+    def _read_data(self) -> bool:
+        delimiter = self._newline + self._boundary
+        at = self._buffer.find(delimiter)
+        if at < 0:
+            ready = len(self._buffer) - len(delimiter)
+            if ready > 0:
+                self._hand_on(ready)
+            return False
+        if at:
+            self._hand_on(at)
+        del self._buffer[: len(delimiter)]
+        self._go_on = self._read_delimiter_end
+        return True
 
-    def _end_header(self) -> None:
-        self._headers[self._name.decode("latin-1").strip().lower()] = self._value.decode("latin-1").strip()
-        self._name = self._value = b""
+    def _read_delimiter_end(self) -> bool:
+        if len(self._buffer) < 2:  # noqa: PLR2004 - as long as the two hyphens of the last one
+            return False
+        if self._buffer.startswith(b"--"):
+            self._go_on = self._ignore
+            return True
+        line, found, rest = self._buffer.partition(b"\n")
+        if not found:
+            self._check_size()
+            return False
+        if line.strip():
+            raise _refuse()
+        self._buffer = rest
+        self._go_on = self._read_headers
+        return True
 
-    def _end(self) -> None:
-        self.is_complete = True
+    def _ignore(self) -> bool:
+        self._buffer.clear()
+        return False
+
+    def _hand_on(self, length: int) -> None:
+        self._take(self.parts_count, self._headers, bytes(self._buffer[:length]))
+        del self._buffer[:length]
 
     def _check_size(self) -> None:
-        if len(self._name) + len(self._value) > PART_HEADERS_BYTES_MAX:
+        if len(self._buffer) > PART_HEADERS_BYTES_MAX:
             raise _refuse()
 
 
@@ -127,6 +173,10 @@ def write_parts(parts: list[tuple[dict[str, str], bytes]]) -> tuple[str, bytes]:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         pieces.append(f"--{boundary}\r\n{head}\r\n".encode() + body + b"\r\n")
     return boundary, b"".join(pieces) + f"--{boundary}--\r\n".encode()
+
+
+def _read_boundary(content_type: str) -> bytes:
+    return parse_options_header(content_type)[1].get(b"boundary", b"")
 
 
 def _refuse() -> DriveError:

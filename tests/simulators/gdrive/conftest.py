@@ -1,0 +1,105 @@
+"""A running Google Drive simulator whose answers are judged, and the official client for each of its users."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.oauth2.credentials import Credentials
+from googleapiclient.discovery import build_from_document
+
+from simulators.core.grants import Grant
+from simulators.core.users import User
+from simulators.core.world import SANDBOX_CLIENT, World, build_world
+from simulators.gdrive.app import build_app_on
+from simulators.gdrive.discovery import load_document, localize
+from simulators.gdrive.drive import Drive, build_drive
+from tests.servers.asgi import serving
+from tests.servers.tls import Certificate
+from tests.simulators.gdrive.judging import Judge, Listening
+
+DOCUMENT = load_document()
+SPECS = os.environ.get("PROVIDER_SPECS_DIR")
+"""A folder with published descriptions of providers: `google/drive.v3.json` is held against the answers, too."""
+
+
+@dataclass
+class Place:
+    """One simulator of its own."""
+
+    world: World
+    drive: Drive
+    listening: Listening
+    url: str = ""
+
+    def get_user(self, number: int) -> User:
+        return self.world.users.get(number)
+
+    def issue(self, number: int, *scopes: str, client_id: str = SANDBOX_CLIENT.client_id) -> tuple[str, str]:
+        """An access token and a refresh token of that user."""
+        grant = Grant(client_id=client_id, user_number=number, scopes=frozenset(scopes or {"drive"}))
+        tokens = self.world.grants.issue(grant)
+        return tokens.access_token, tokens.refresh_token or ""
+
+    def build_credentials(self, number: int, *scopes: str) -> Credentials:
+        access_token, refresh_token = self.issue(number, *scopes)
+        return Credentials(  # type: ignore[no-untyped-call]  # its constructor has no types
+            token=access_token,
+            refresh_token=refresh_token,
+            token_uri=f"{self.url}/token",
+            client_id=SANDBOX_CLIENT.client_id,
+            client_secret=SANDBOX_CLIENT.client_secret,
+        )
+
+    def build_service(self, number: int, *scopes: str) -> Any:
+        """The official client, signed in as that user."""
+        document = localize(DOCUMENT, self.url)
+        return build_from_document(document, credentials=self.build_credentials(number, *scopes))
+
+    @contextmanager
+    def client(self, number: int, *scopes: str) -> Iterator[httpx.Client]:
+        """A plain client, signed in as that user."""
+        headers = {"Authorization": f"Bearer {self.issue(number, *scopes)[0]}"}
+        with httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30) as client:
+            yield client
+
+
+@contextmanager
+def running_place(certificate: Certificate | None = None) -> Iterator[Place]:
+    """A simulator without any files; afterwards every answer that it gave has been found right."""
+    world = build_world()
+    drive = build_drive(world)
+    listening = Listening(build_app_on(drive), build_judges())
+    with serving(listening, certificate=certificate) as url:
+        yield Place(world, drive, listening, url)
+    assert listening.problems == []
+
+
+def build_judges() -> list[Judge]:
+    """What the client carries, always; what is published elsewhere, if it is at hand."""
+    judges = [Judge("client", DOCUMENT)]
+    if SPECS:
+        judges.append(Judge("specs", json.loads((Path(SPECS) / "google" / "drive.v3.json").read_text())))
+    return judges
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with running_place() as place:
+        yield place
+
+
+@pytest.fixture
+def service(place: Place) -> Iterator[Any]:
+    """The official client as the first user."""
+    with ExitStack() as stack:
+        service = place.build_service(1)
+        stack.callback(service.close)
+        yield service
