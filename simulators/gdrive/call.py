@@ -188,6 +188,8 @@ def parse_json(raw: bytes, schema: str | None) -> dict[str, Any]:
         body = json.loads(raw)
     except ValueError:
         raise DriveError(400, "parseError", "Parse Error") from None
+    if body is None:
+        return {}
     if not isinstance(body, dict):
         raise DriveError(400, "parseError", "Parse Error")
     if schema is not None:

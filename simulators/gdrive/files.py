@@ -14,7 +14,7 @@ from simulators.gdrive.errors import DriveError
 from simulators.gdrive.fields import get_part, list_wanted
 from simulators.gdrive.matching import Matcher, find_sharing
 from simulators.gdrive.media import send_blob
-from simulators.gdrive.query import Query, has_full_text, list_parents, parse_query
+from simulators.gdrive.query import Query, find_parent, has_full_text, list_parents, parse_query
 from simulators.gdrive.records import SHORTCUT, Blob, DriveFile
 from simulators.gdrive.store import count_quota
 from simulators.gdrive.writing import copy_file, create_file, is_abusive, update_file
@@ -164,7 +164,8 @@ def _list_candidates(call: Call, query: Query | None) -> list[DriveFile]:
         call.get_file(drive_id)
     parents = list_parents(query) if query is not None else frozenset()
     found = []
-    for file in call.store.list_all():
+    only = find_parent(query) if query is not None else None
+    for file in call.store.list_all() if only is None else call.store.list_children(call.resolve(only)):
         if file.is_root or not access.is_listed(call.store, file, call.user):
             continue
         if file.drive_id is None:

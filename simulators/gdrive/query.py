@@ -90,6 +90,15 @@ def list_parents(query: Query) -> frozenset[str]:
     return frozenset().union(*map(list_parents, query.parts))
 
 
+def find_parent(query: Query) -> str | None:
+    """The folder that whatever matches has to be in, if the search leaves no choice."""
+    if isinstance(query, Term):
+        return query.value if query.field == "parents" else None
+    if isinstance(query, Several) and query.needs_all:
+        return next(filter(None, map(find_parent, query.parts)), None)
+    return None
+
+
 def has_full_text(query: Query) -> bool:
     """Does it search inside files? The order is then that of relevance."""
     if isinstance(query, Term):

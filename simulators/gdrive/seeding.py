@@ -38,16 +38,16 @@ def _place(drive: Drive, user: User, root: DriveFile, sample: SampleFile) -> Non
     folder = root
     for name in sample.path[:-1]:
         known = [child for child in drive.store.list_children(folder.id) if child.name == name]
-        folder = known[0] if known else _add(drive, user, folder, name, FOLDER, sample.modified_at)
-    file = _add(drive, user, folder, sample.path[-1], sample.media_type, sample.modified_at, data=sample.data)
+        folder = known[0] if known else add_sample(drive, user, folder, name, FOLDER, sample.modified_at)
+    file = add_sample(drive, user, folder, sample.path[-1], sample.media_type, sample.modified_at, data=sample.data)
     file.viewed_at[user.number] = sample.modified_at
 
 
 def _add_document(drive: Drive, user: User, root: DriveFile, name: str, mime_type: str, text: str) -> None:
-    _add(drive, user, root, name, mime_type, drive.store.now(), data=text.encode())
+    add_sample(drive, user, root, name, mime_type, drive.store.now(), data=text.encode())
 
 
-def _add(
+def add_sample(
     drive: Drive,
     user: User,
     parent: DriveFile,
@@ -100,7 +100,7 @@ def _share(drive: Drive, owner: User, guest: User) -> None:
             created_at=drive.store.now(),
             created_by=owner.number,
         )
-    shortcut = _add(
+    shortcut = add_sample(
         drive,
         guest,
         drive.store.get_root(guest),
@@ -120,5 +120,5 @@ def _add_team_drive(drive: Drive, user: User) -> None:
             root.permissions[permission_id] = Permission(
                 id=permission_id, kind="user", role="writer", email=member.email, created_at=drive.store.now()
             )
-    folder = _add(drive, user, root, "Handbook", FOLDER, drive.store.now())
-    _add(drive, user, folder, "Rules.txt", "text/plain", drive.store.now(), data=b"Be kind.\n")
+    folder = add_sample(drive, user, root, "Handbook", FOLDER, drive.store.now())
+    add_sample(drive, user, folder, "Rules.txt", "text/plain", drive.store.now(), data=b"Be kind.\n")

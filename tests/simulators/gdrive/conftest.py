@@ -21,6 +21,7 @@ from simulators.core.world import SANDBOX_CLIENT, World, build_world
 from simulators.gdrive.app import build_app_on
 from simulators.gdrive.discovery import load_document, localize
 from simulators.gdrive.drive import Drive, build_drive
+from simulators.gdrive.seeding import add_sample
 from tests.servers.asgi import serving
 from tests.servers.tls import Certificate
 from tests.simulators.gdrive.judging import Judge, Listening
@@ -62,6 +63,11 @@ class Place:
         """The official client, signed in as that user."""
         document = localize(DOCUMENT, self.url)
         return build_from_document(document, credentials=self.build_credentials(number, *scopes))
+
+    def store(self, number: int, name: str, data: bytes, mime_type: str = "text/plain") -> str:
+        """A file in the root of that user's Drive, put there without the API; its id."""
+        user, now = self.get_user(number), self.world.clock.now()
+        return add_sample(self.drive, user, self.drive.store.get_root(user), name, mime_type, now, data=data).id
 
     @contextmanager
     def client(self, number: int, *scopes: str) -> Iterator[httpx.Client]:
