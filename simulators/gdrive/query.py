@@ -172,6 +172,8 @@ class _Reader:
         field = self.take(*OPERATORS, *MAPS)
         if field in MAPS:
             return self._read_has(field)
+        if field == "sharedWithMe" and self.peek() not in OPERATORS[field]:
+            return Term(field, "=", "true")  # the only one that says it all by itself
         operator = self.take(*OPERATORS[field])
         if field in FLAGS:
             return Term(field, operator, self.take("true", "false"))

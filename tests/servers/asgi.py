@@ -26,7 +26,7 @@ def serving(app: ASGIApp, *, certificate: Certificate | None = None) -> Iterator
         app,
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="auto",
         timeout_graceful_shutdown=GRACE_SECONDS,
         ssl_certfile=certificate.path if certificate else None,
         ssl_keyfile=certificate.key_path if certificate else None,
