@@ -114,7 +114,7 @@ def build_app_on(drive: Drive) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        await world.aclose()
+        await drive.aclose()
 
     app = Starlette(
         routes=[

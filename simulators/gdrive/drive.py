@@ -12,9 +12,13 @@ from simulators.gdrive.records import Blob
 from simulators.gdrive.sessions import Sessions
 from simulators.gdrive.store import Store
 
+ACCESS_SECONDS = 3600
+
 
 @dataclass(slots=True)
 class Drive:
+    """`drive_ids` remembers which request made which shared drive, `consents` which user has seen which application."""
+
     world: World
     store: Store
     pages: Pages
@@ -22,6 +26,11 @@ class Drive:
     sessions: Sessions
     drive_ids: dict[tuple[int, str], str] = field(default_factory=dict)
     consents: set[tuple[str, int]] = field(default_factory=set)
+
+    async def aclose(self) -> None:
+        """Gives back what is under way, and the world."""
+        self.sessions.close()
+        await self.world.aclose()
 
     def begin_blob(self) -> BlobWriter:
         return BlobWriter(self.world.contents.begin())
@@ -33,6 +42,8 @@ class Drive:
 
 
 def build_drive(world: World) -> Drive:
+    """A Drive without files; its access tokens live for an hour, as Google's do."""
+    world.grants.access_seconds = ACCESS_SECONDS
     store = Store(world)
     return Drive(
         world=world,

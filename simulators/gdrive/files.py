@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
 
+from simulators.core.faults import FaultKind, take_fault
 from simulators.gdrive import access, exports
 from simulators.gdrive.call import Call
 from simulators.gdrive.errors import DriveError
@@ -53,7 +54,10 @@ def get(call: Call) -> dict[str, Any] | Response:
 
 
 def create(call: Call) -> dict[str, Any]:
-    return show(call, create_file(call, call.body, None, None))
+    file = create_file(call, dict(call.body), None, None)
+    if take_fault(call.request, FaultKind.DUPLICATE_NAME):
+        create_file(call, call.body, None, None)
+    return show(call, file)
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -135,14 +139,17 @@ def _search(call: Call) -> list[str]:
             400, "badRequest", message + "Results are always in descending relevance order.", location="orderBy"
         )
     for parent in list_parents(query) if query is not None else ():
-        if call.store.find(call.resolve(parent)) is None:
-            raise DriveError(404, "notFound", f"File not found: {parent}.", location="fileId")
+        call.get_file(parent)
     matcher = Matcher(call.store, call.user, call.client_id)
     found = [
         file
         for file in _list_candidates(call, query)
         if file.space == space and call.reaches(file) and (query is None or matcher.matches(file, query))
     ]
+    stale = take_fault(call.request, FaultKind.STALE)
+    if stale is not None:
+        seen_at = call.store.now() - timedelta(seconds=stale.seconds or 0)
+        found = [file for file in found if file.created_at < seen_at]
     found.sort(key=lambda file: file.id)
     for key, is_descending in reversed(order or [(ORDERS["modifiedTime"], True)]):
         found.sort(key=lambda file, key=key: key(call, file), reverse=is_descending)  # type: ignore[misc]  # lambda's default

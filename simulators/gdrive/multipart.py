@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ class PartReader:
         if at < 0:
             self._check_size()
             return False
-        lines = self._buffer[:at].decode("latin-1").splitlines()
+        lines = re.sub(rb"\r?\n[ \t]+", b" ", bytes(self._buffer[:at])).decode("latin-1").splitlines()
         del self._buffer[: at + len(end) if lines else len(self._newline)]
         pairs = [line.partition(":") for line in lines]
         self._headers = {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -69,3 +69,8 @@ class Sessions:
         if not session.is_cancelled and session.result is None:
             session.is_cancelled = True
             session.sink.drop()
+
+    def close(self) -> None:
+        """Uploads that were never finished end with the simulator."""
+        for session in self._sessions.values():
+            self.cancel(session)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class Place:
 
     def build_service(self, number: int, *scopes: str) -> Any:
         """The official client, signed in as that user."""
-        document = localize(DOCUMENT, self.url)
+        document = localize(deepcopy(DOCUMENT), self.url)  # it changes what it is given
         return build_from_document(document, credentials=self.build_credentials(number, *scopes))
 
     def store(self, number: int, name: str, data: bytes, mime_type: str = "text/plain") -> str:

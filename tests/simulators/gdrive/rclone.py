@@ -19,6 +19,13 @@ from tests.simulators.gdrive.conftest import Place, running_place
 HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
 RUN_SECONDS_MAX = 100
 CHUNK = "256k"
+QUICK = (
+    "--retries=1",
+    "--low-level-retries=3",
+    "--drive-pacer-min-sleep=1ms",
+    "--drive-pacer-burst=1000",
+    f"--drive-chunk-size={CHUNK}",
+)
 
 
 @dataclass(frozen=True)
@@ -34,18 +41,8 @@ class Rclone:
     def run(self, *arguments: str | Path, fails: bool = False) -> str:
         """Runs a command to its end and returns what it says; it succeeds unless it is to fail."""
         options = ["--config", self.config, "--http-proxy", self.detour.url, "--ca-cert", self.authority]
-        quick = [
-            "--retries",
-            "1",
-            "--low-level-retries",
-            "3",
-            "--drive-pacer-min-sleep",
-            "1ms",
-            "--drive-pacer-burst",
-            "1000",
-        ]
         done = subprocess.run(
-            [self.program, *options, *quick, "--drive-chunk-size", CHUNK, "--drive-upload-cutoff", CHUNK, *arguments],
+            [self.program, *map(str, options), *QUICK, "--drive-upload-cutoff", CHUNK, *arguments],
             capture_output=True,
             text=True,
             timeout=RUN_SECONDS_MAX,
