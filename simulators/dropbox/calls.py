@@ -106,9 +106,10 @@ class Call:
     def _build_origin(self, host: str) -> str:
         """Dropbox's own host if one of those was asked, else the simulator's address."""
         headers = self.request.headers
-        scheme = headers.get("x-forwarded-proto", self.request.url.scheme)
         asked = headers.get("x-forwarded-host", headers.get("host", ""))
-        return f"{scheme}://{host if asked in {API_HOST, CONTENT_HOST} else asked}"
+        if asked in {API_HOST, CONTENT_HOST}:
+            return f"https://{host}"
+        return f"{headers.get('x-forwarded-proto', self.request.url.scheme)}://{asked}"
 
     async def read_body(self) -> Draft:
         """The bytes of an upload; RouteError("payload_too_large") above what one request may carry."""
