@@ -147,6 +147,9 @@ def build_sharing_policies() -> dict[str, Any]:
         "shared_link_create_policy": {".tag": "default_public"},
         "group_creation_policy": {".tag": "admins_only"},
         "shared_folder_link_restriction_policy": {".tag": "anyone"},
+        "enforce_link_password_policy": {".tag": "optional"},
+        "default_link_expiration_days_policy": {".tag": "none"},
+        "shared_link_default_permissions_policy": {".tag": "default"},
     }
 
 

@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from simulators.core.fault_layer import read_bearer
@@ -43,6 +43,7 @@ class Protocol:
         try:
             response = await self._answer(request)
         except (RouteError, BadRequestError, RateLimitedError) as error:
+            await _read_rest(request)
             response = error.build_response()
         response.headers[REQUEST_ID_HEADER] = secrets.token_hex(16)
         return response
@@ -207,6 +208,15 @@ async def _read_limited(request: Request) -> bytes:
         if len(body) > ARGUMENT_BYTES_MAX:
             raise BadRequestError(f"The request body is longer than {ARGUMENT_BYTES_MAX} bytes.")
     return bytes(body)
+
+
+async def _read_rest(request: Request) -> None:
+    """Takes what still comes, so that a client that is still sending hears why it was refused."""
+    try:
+        async for _ in request.stream():
+            pass
+    except (ClientDisconnect, RuntimeError):
+        pass  # it is gone, or all has been read
 
 
 def _describe_type(media_type: str, expected: str) -> str:

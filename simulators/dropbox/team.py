@@ -18,7 +18,7 @@ from simulators.dropbox.tree import Namespace, NamespaceKind
 PAGE_COUNT_MAX = 1000
 NAMESPACE_TYPES = {
     NamespaceKind.HOME: "team_member_folder",
-    NamespaceKind.TEAM_ROOT: "other",
+    NamespaceKind.TEAM_ROOT: "team_folder",
     NamespaceKind.TEAM_FOLDER: "team_folder",
     NamespaceKind.SHARED_FOLDER: "shared_folder",
 }
