@@ -39,34 +39,51 @@ class Content:
 
 
 class Draft:
-    """A content while it is written: pieces may come in any order, and again."""
+    """A content while it is written: pieces may come in any order, and again. `rest` until the next one comes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size_bytes = 0
-        self._file: BinaryIO = path.open("wb+")
+        self._file: BinaryIO | None = path.open("wb+")
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         """Puts bytes at a place, by default behind all that there are."""
         start = self.size_bytes if at is None else at
-        self._file.seek(start)
-        self._file.write(data)
+        file = self._open()
+        file.seek(start)
+        file.write(data)
         self.size_bytes = max(self.size_bytes, start + len(data))
+
+    def read(self, start: int = 0, length_bytes_max: int | None = None) -> bytes:
+        """A part of what was written so far, or all."""
+        self.rest()
+        return Content(self.path, self.size_bytes).read(start, length_bytes_max)
 
     def truncate(self, size_bytes: int) -> None:
         """Forgets what came after."""
-        self._file.truncate(size_bytes)
+        self._open().truncate(size_bytes)
         self.size_bytes = size_bytes
+
+    def rest(self) -> None:
+        """Holds no open file until more is written: there may be thousands of drafts."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def finish(self) -> Content:
         """No more bytes: what there is becomes a content."""
-        self._file.close()
+        self.rest()
         return Content(self.path, self.size_bytes)
 
     def drop(self) -> None:
         """It was not wanted after all."""
-        self._file.close()
+        self.rest()
         self.path.unlink(missing_ok=True)
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self.path.open("rb+")
+        return self._file
 
 
 class Contents:

@@ -187,6 +187,14 @@ class Grants:
         access = self._accesses.get(token)
         return access.grant if access else self._refreshes.get(token)
 
+    def has_grant(self, client_id: str, *, user_number: int) -> bool:
+        """Has this user consented to this client, and not taken it back?"""
+        grants = (*self._refreshes.values(), *(access.grant for access in self._accesses.values()))
+        return any(
+            grant.client_id == client_id and grant.user_number == user_number and not grant.is_revoked
+            for grant in grants
+        )
+
     def expire(self, access_token: str) -> None:
         """The access token ends now; unknown ones are none of its business."""
         access = self._accesses.get(access_token)
