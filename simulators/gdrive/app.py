@@ -1,6 +1,11 @@
 """The Google Drive simulator as one ASGI application: Drive v3, uploads, batches, OAuth, and the simulator's own pages.
 
 All of Google's hosts are one address here: a client is pointed at it, or comes through a proxy that does so.
+
+    app = build_gdrive()           # sample users with sample files
+    app = build_gdrive(world)      # surroundings of one's own, see simulators.core.world
+
+The client `sandbox-client` is known; the control pages below /simulator do the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,7 +25,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from simulators.core.control import CONTROL_PREFIX, build_control_routes
 from simulators.core.fault_layer import FaultLayer, read_bearer
 from simulators.core.faults import FaultKind, take_fault
-from simulators.core.world import World
+from simulators.core.samples import SampleFile, build_samples
+from simulators.core.world import World, build_world
 from simulators.gdrive import drives, feed, files, permissions, revisions, uploads
 from simulators.gdrive.batch import answer_batch
 from simulators.gdrive.call import Call, authenticate, check_scopes, read_json, read_parameters
@@ -36,6 +43,7 @@ from simulators.gdrive.seeding import seed_drive
 API_PREFIX = "/drive/v3/"
 UPLOAD_PREFIXES = ("/upload/drive/v3/", "/resumable/upload/drive/v3/")
 DEFAULT_SCOPES = frozenset({"drive"})
+SAMPLE_SEED = 1
 
 Handler = Callable[[Call], "dict[str, Any] | Response | None"]
 
@@ -95,17 +103,12 @@ DEFAULT_MASKS: dict[str, Mask] = {
 """What an answer consists of when no fields are asked for."""
 
 
-def build_app(world: World, *, seed: int | None = 1, many_count: int = 0) -> ASGIApp:
-    """The application; with a seed its users find sample files, `many_count` of them in one folder."""
+def build_gdrive(world: World | None = None, *, samples: list[SampleFile] | None = None) -> Starlette:
+    """A new Drive. Each user's is filled with the samples when it is first looked at; [] leaves all of it empty."""
+    world = world or build_world()
     drive = build_drive(world)
-    if seed is not None:
-        seed_drive(drive, seed=seed, many_count=many_count)
-    return build_app_on(drive)
-
-
-def build_app_on(drive: Drive) -> ASGIApp:
-    """The application in front of a Drive that is there already."""
-    world = drive.world
+    if samples != []:
+        seed_drive(drive, samples or build_samples(SAMPLE_SEED))
     api = Starlette(routes=_build_method_routes(drive))
 
     async def batch(request: Request) -> Response:
@@ -128,17 +131,20 @@ def build_app_on(drive: Drive) -> ASGIApp:
             *_build_upload_routes(drive),
             *api.routes,
         ],
+        middleware=[
+            Middleware(FaultLayer, faults=world.faults, grants=world.grants, replies=Replies(), exempt=CONTROL_PREFIX),
+            Middleware(_Overriding),
+        ],
         lifespan=lifespan,
     )
-    return FaultLayer(
-        _Overriding(app), faults=world.faults, grants=world.grants, replies=Replies(), exempt=CONTROL_PREFIX
-    )
+    app.state.drive = drive
+    return app
 
 
-def _build_method_routes(drive: Drive) -> list[Any]:
+def _build_method_routes(drive: Drive) -> list[Route]:
     routes = []
-    for name, handler in HANDLERS.items():
-        method = METHODS[name]
+    for name in [*HANDLERS, *(METHODS.keys() - HANDLERS)]:
+        method, handler = METHODS[name], HANDLERS.get(name, _refuse_missing)
         endpoint = _guard(_build_endpoint(drive, method, handler))
         routes.append(Route(API_PREFIX + method.path, endpoint, methods=[method.http]))
     return routes
@@ -164,6 +170,11 @@ def _build_endpoint(drive: Drive, method: Method, handler: Handler) -> Callable[
         return _answer(call, handler(call))
 
     return endpoint
+
+
+def _refuse_missing(call: Call) -> None:
+    """The real one can; this one does not imitate it."""
+    raise DriveError(501, "notImplemented", f"{call.method.name} is not simulated.", is_named=True)
 
 
 def _build_upload_endpoint(drive: Drive, method: Method) -> Callable[[Request], Awaitable[Response]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from simulators.core.samples import SampleFile, build_samples
+from simulators.core.samples import SampleFile
 from simulators.core.users import User
 from simulators.core.world import SANDBOX_CLIENT
 from simulators.gdrive.drive import Drive
@@ -14,19 +14,22 @@ from simulators.gdrive.store import build_permission_id
 
 TEAM_DRIVE = "Team space"
 MINUTES = "Minutes"
-PLAN_TEXT = "Minutes of the first meeting\nWe agreed to meet again.\n"
-TABLE_TEXT = "what,amount\nchairs,12\nlamps,3\n"
+INVENTORY = "Inventory"
+MINUTES_TEXT = "Minutes of the first meeting\nWe agreed to meet again.\n"
+INVENTORY_TEXT = "what,amount\nchairs,12\nlamps,3\n"
 
 
-def seed_drive(drive: Drive, *, seed: int = 1, many_count: int = 0) -> None:
-    """The same for the same seed: samples for each user, and what belongs to several."""
-    users = list(drive.store.users)
-    for user in users:
-        root = drive.store.get_root(user)
-        for sample in build_samples(seed + user.number - 1, many_count=many_count):
+def seed_drive(drive: Drive, samples: list[SampleFile]) -> None:
+    """From now on whoever comes finds the samples; what belongs to several is there at once."""
+
+    def fill(user: User, root: DriveFile) -> None:
+        for sample in samples:
             _place(drive, user, root, sample)
-        _add_document(drive, user, root, MINUTES, DOCUMENT, PLAN_TEXT)
-        _add_document(drive, user, root, "Inventory", SPREADSHEET, TABLE_TEXT)
+        add_sample(drive, user, root, MINUTES, DOCUMENT, drive.store.now(), data=MINUTES_TEXT.encode())
+        add_sample(drive, user, root, INVENTORY, SPREADSHEET, drive.store.now(), data=INVENTORY_TEXT.encode())
+
+    drive.store.on_new_root = fill
+    users = list(drive.store.users)
     if len(users) > 1:
         _share(drive, users[0], users[1])
     team = next((user for user in users if user.team is not None), None)
@@ -41,10 +44,6 @@ def _place(drive: Drive, user: User, root: DriveFile, sample: SampleFile) -> Non
         folder = known[0] if known else add_sample(drive, user, folder, name, FOLDER, sample.modified_at)
     file = add_sample(drive, user, folder, sample.path[-1], sample.media_type, sample.modified_at, data=sample.data)
     file.viewed_at[user.number] = sample.modified_at
-
-
-def _add_document(drive: Drive, user: User, root: DriveFile, name: str, mime_type: str, text: str) -> None:
-    add_sample(drive, user, root, name, mime_type, drive.store.now(), data=text.encode())
 
 
 def add_sample(

@@ -35,6 +35,7 @@ class Store:
         self.drives: dict[str, SharedDrive] = {}
         self.changes: list[Change] = []
         self.listeners: list[Callable[[Change], None]] = []
+        self.on_new_root: Callable[[User, DriveFile], None] | None = None
         self.quota_bytes: dict[int, int] = {}
         self.reserved_ids: set[str] = set()
         self._files: dict[str, DriveFile] = {}
@@ -85,6 +86,8 @@ class Store:
             root.owner = user.number
             self._own(root, user)
             self._roots[key] = root.id
+            if space == "drive" and self.on_new_root is not None:
+                self.on_new_root(user, root)
         return self._files[self._roots[key]]
 
     def get_usage(self, user: User) -> tuple[int, int]:

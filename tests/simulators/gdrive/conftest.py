@@ -19,9 +19,9 @@ from googleapiclient.discovery import build_from_document
 from simulators.core.grants import Grant
 from simulators.core.users import User
 from simulators.core.world import SANDBOX_CLIENT, World, build_world
-from simulators.gdrive.app import build_app_on
+from simulators.gdrive.app import build_gdrive
 from simulators.gdrive.discovery import load_document, localize
-from simulators.gdrive.drive import Drive, build_drive
+from simulators.gdrive.drive import Drive
 from simulators.gdrive.seeding import add_sample
 from tests.servers.asgi import serving
 from tests.servers.tls import Certificate
@@ -82,10 +82,10 @@ class Place:
 def running_place(certificate: Certificate | None = None) -> Iterator[Place]:
     """A simulator without any files; afterwards every answer that it gave has been found right."""
     world = build_world()
-    drive = build_drive(world)
-    listening = Listening(build_app_on(drive), build_judges())
+    app = build_gdrive(world, samples=[])
+    listening = Listening(app, build_judges())
     with serving(listening, certificate=certificate) as url:
-        yield Place(world, drive, listening, url)
+        yield Place(world, app.state.drive, listening, url)
     assert listening.problems == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from googleapiclient.errors import HttpError
 
 from simulators.core.faults import Chance, Fault, FaultKind, Rule
+from simulators.core.samples import build_samples
 from simulators.gdrive.seeding import seed_drive
 from tests.simulators.gdrive.conftest import Place
 
@@ -144,7 +145,7 @@ def test_everything_is_stored_once_when_every_third_call_fails_and_is_repeated(p
 
 
 def test_sample_files_are_there_when_a_drive_is_seeded(place: Place, service: Any) -> None:
-    seed_drive(place.drive, seed=1, many_count=3)
+    seed_drive(place.drive, build_samples(1, many_count=3))
     names = {file["name"] for file in service.files().list(q="trashed = false", fields="*").execute()["files"]}
     assert {"Welcome.txt", "Documents", "Minutes", "Inventory", "Note 00003.txt", "日の出.png"} <= names
     assert [drive["name"] for drive in service.drives().list().execute()["drives"]] == ["Team space"]
@@ -154,6 +155,12 @@ def test_sample_files_are_there_when_a_drive_is_seeded(place: Place, service: An
     shortcut = guest.files().list(q="name = 'Documents of Ada'", fields="files/shortcutDetails").execute()["files"]
     assert shortcut[0]["shortcutDetails"]["targetId"] == shared[0]["id"]
     guest.close()
+
+
+def test_a_call_says_so_when_it_is_not_simulated(place: Place, client: httpx.Client) -> None:
+    file_id = place.store(1, "a", b"")
+    answer = client.get(f"/drive/v3/files/{file_id}/comments", params={"fields": "*"})
+    assert read_reason(answer) == (501, "notImplemented")
 
 
 def test_a_batch_is_refused_when_it_is_none(client: httpx.Client) -> None:
