@@ -29,6 +29,7 @@ from simulators.core.samples import SampleFile, build_samples
 from simulators.core.world import World, build_world
 from simulators.gdrive import drives, feed, files, permissions, revisions, uploads
 from simulators.gdrive.batch import answer_batch
+from simulators.gdrive.bodies import read_body
 from simulators.gdrive.call import Call, authenticate, check_scopes, read_json, read_parameters
 from simulators.gdrive.description import METHODS, SCHEMAS, Method
 from simulators.gdrive.discovery import show_discovery
@@ -44,6 +45,7 @@ API_PREFIX = "/drive/v3/"
 UPLOAD_PREFIXES = ("/upload/drive/v3/", "/resumable/upload/drive/v3/")
 DEFAULT_SCOPES = frozenset({"drive"})
 SAMPLE_SEED = 1
+QUERY_BYTES_MAX = 64 * 1024
 
 Handler = Callable[[Call], "dict[str, Any] | Response | None"]
 
@@ -254,7 +256,11 @@ class _Overriding:
         if scope["type"] == "http" and scope["method"] == "POST":
             wanted = Request(scope).headers.get("x-http-method-override", "").upper()
             if wanted == "GET":
-                body = await Request(scope, receive).body()
+                try:
+                    body = await read_body(Request(scope, receive), QUERY_BYTES_MAX)
+                except DriveError as error:
+                    await refuse(error)(scope, receive, send)
+                    return
                 scope = {**scope, "method": "GET", "query_string": body or scope["query_string"]}
             elif wanted:
                 scope = {**scope, "method": wanted}

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
+from simulators.gdrive.bodies import read_body
 from simulators.gdrive.errors import DriveError
 from simulators.gdrive.multipart import read_parts, write_parts
 
@@ -19,15 +20,11 @@ INHERITED = ("authorization", "host", "x-forwarded-host", "x-forwarded-proto")
 
 async def answer_batch(request: Request, app: ASGIApp) -> Response:
     """Runs the calls one after the other on `app`, each with the caller's credentials unless it has its own."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BATCH_BYTES_MAX:
-            raise DriveError(413, "uploadTooLarge", "The batch is too large.")
+    body = await read_body(request, BATCH_BYTES_MAX)
     content_type = request.headers.get("content-type", "")
     if not content_type.startswith("multipart/mixed"):
         raise DriveError.bad_request("Missing end boundary in multipart body.")
-    parts = read_parts(content_type, bytes(body))
+    parts = read_parts(content_type, body)
     if len(parts) > CALLS_COUNT_MAX:
         message = f"The batch request contains more than {CALLS_COUNT_MAX} calls."
         raise DriveError.bad_request(message)

@@ -24,6 +24,10 @@ class BlobWriter:
         for one in self._hashes:
             one.update(data)
 
+    def rest(self) -> None:
+        """Holds no open file until more bytes come."""
+        self.draft.rest()
+
     def finish(self) -> Blob:
         content = self.draft.finish()
         md5, sha1, sha256 = (one.hexdigest() for one in self._hashes)

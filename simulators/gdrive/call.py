@@ -12,6 +12,7 @@ from simulators.core.fault_layer import read_bearer
 from simulators.core.grants import Grant, TokenExpiredError, TokenInvalidError
 from simulators.core.users import User
 from simulators.gdrive import access
+from simulators.gdrive.bodies import read_body
 from simulators.gdrive.capabilities import Standing
 from simulators.gdrive.description import SCHEMAS, Method, Shape
 from simulators.gdrive.drive import Drive
@@ -173,12 +174,7 @@ def read_parameters(method: Method, query: list[tuple[str, str]], path: dict[str
 
 async def read_json(request: Request, schema: str | None) -> dict[str, Any]:
     """The body as the method declares it; no body is an empty one."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > BODY_BYTES_MAX:
-            raise DriveError(413, "uploadTooLarge", "The request is too large.")
-    return parse_json(bytes(raw), schema)
+    return parse_json(await read_body(request, BODY_BYTES_MAX), schema)
 
 
 def parse_json(raw: bytes, schema: str | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,11 +16,11 @@ from starlette.routing import Route
 from simulators.core.consent import redirect_back, show_consent, show_refusal
 from simulators.core.faults import FaultKind, take_fault
 from simulators.core.grants import Client, CodeRequest, OAuthError, Tokens, check_secret
+from simulators.gdrive.bodies import read_form
 from simulators.gdrive.description import METHODS
 from simulators.gdrive.drive import Drive
 
 PROVIDER = "Google Drive"
-FORM_BYTES_MAX = 64 * 1024
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 DRIVE_SCOPES = frozenset().union(*(method.scopes for method in METHODS.values()))
 IDENTITY_SCOPES = frozenset({"openid", "email", "profile", "userinfo.email", "userinfo.profile"})
@@ -50,7 +49,7 @@ class _OAuth:
         asked = dict(request.query_params)
         answer: dict[str, str] = {}
         if request.method == "POST":
-            form = await _read_form(request)
+            form = await read_form(request)
             answer = {name: form.pop(name) for name in ("user", "decision") if name in form}
             asked |= form
         try:
@@ -99,7 +98,7 @@ class _OAuth:
 
     async def give_token(self, request: Request) -> Response:
         """The grants authorization_code and refresh_token."""
-        form = await _read_form(request)
+        form = await read_form(request)
         try:
             tokens = self._exchange(request, form)
         except OAuthError as error:
@@ -109,7 +108,7 @@ class _OAuth:
 
     async def revoke(self, request: Request) -> Response:
         """A token of either kind takes the whole consent back."""
-        form = await _read_form(request) | dict(request.query_params)
+        form = await read_form(request) | dict(request.query_params)
         grant = self._grants.find_grant(form.get("token", ""))
         if grant is None or grant.is_revoked:
             return JSONResponse({"error": "invalid_token"}, status_code=400)
@@ -190,10 +189,3 @@ def _read_basic(request: Request) -> tuple[str, str] | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     return client_id, secret
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk[: FORM_BYTES_MAX - len(body)]
-    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))

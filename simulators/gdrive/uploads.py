@@ -141,6 +141,7 @@ async def resume(call: Call, session: Session) -> Response:
         await _take(call.request, session)
     finally:
         session.is_busy = False
+        session.sink.rest()
     if session.result is None and session.sink.size_bytes == session.total_bytes:
         blob = _close(call.request, session.sink)
         done = finish(call, dict(session.metadata), blob, session.media_type)

@@ -110,3 +110,18 @@ def service(place: Place) -> Iterator[Any]:
         service = place.build_service(1)
         stack.callback(service.close)
         yield service
+
+
+@pytest.fixture(scope="module")
+def calm_place() -> Iterator[Place]:
+    """One simulator for all cases of a module that leave things as they are."""
+    with running_place() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def calm_service(calm_place: Place) -> Iterator[Any]:
+    """The official client as the first user there."""
+    service = calm_place.build_service(1)
+    yield service
+    service.close()

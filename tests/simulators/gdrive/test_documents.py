@@ -25,9 +25,11 @@ BEGINNINGS = {"application/pdf": b"%PDF-", "application/rtf": b"{\\rtf1", "image
 @pytest.mark.parametrize(
     ("source", "target"), [(source, target) for source, targets in EXPORTS.items() for target in targets]
 )
-def test_a_document_is_well_formed_when_it_is_exported(place: Place, service: Any, source: str, target: str) -> None:
-    file_id = place.store(1, "doc", (TABLE if source == SPREADSHEET else TEXT).encode(), source)
-    data = service.files().export(fileId=file_id, mimeType=target).execute()
+def test_a_document_is_well_formed_when_it_is_exported(
+    calm_place: Place, calm_service: Any, source: str, target: str
+) -> None:
+    file_id = calm_place.store(1, "doc", (TABLE if source == SPREADSHEET else TEXT).encode(), source)
+    data = calm_service.files().export(fileId=file_id, mimeType=target).execute()
     if target in BEGINNINGS:
         assert data.startswith(BEGINNINGS[target])
     elif data.startswith(b"PK"):

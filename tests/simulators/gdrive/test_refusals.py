@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,6 +22,22 @@ FOLDER = "application/vnd.google-apps.folder"
 def client(place: Place) -> Iterator[httpx.Client]:
     with place.client(1) as client:
         yield client
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What calls that are refused are aimed at."""
+
+    client: httpx.Client
+    file_id: str
+    folder_id: str
+
+
+@pytest.fixture(scope="module")
+def targets(calm_place: Place) -> Iterator[Targets]:
+    with calm_place.client(1) as client:
+        folder = client.post("/drive/v3/files", json={"name": "F", "mimeType": FOLDER}).json()["id"]
+        yield Targets(client, calm_place.store(1, "a", b"a"), folder)
 
 
 def read_reason(answer: httpx.Response) -> tuple[int, str]:
@@ -71,13 +88,11 @@ def read_reason(answer: httpx.Response) -> tuple[int, str]:
     ],
 )  # fmt: skip
 def test_a_call_is_refused_with_its_reason_when_it_is_wrong(
-    place: Place, client: httpx.Client, http: str, path: str, body: bytes | None, status: int, reason: str
+    targets: Targets, http: str, path: str, body: bytes | None, status: int, reason: str
 ) -> None:
-    file_id = place.store(1, "a", b"a")
-    folder = client.post("/drive/v3/files", json={"name": "F", "mimeType": FOLDER}).json()["id"]
-    path = path.replace("{file}", file_id).replace("{folder}", folder)
-    content = body.replace(b"{file}", file_id.encode()) if body is not None else None
-    answer = client.request(http, f"/drive/v3/{path}", content=content)
+    path = path.replace("{file}", targets.file_id).replace("{folder}", targets.folder_id)
+    content = body.replace(b"{file}", targets.file_id.encode()) if body is not None else None
+    answer = targets.client.request(http, f"/drive/v3/{path}", content=content)
     assert read_reason(answer) == (status, reason)
 
 

@@ -12,9 +12,10 @@ from tests.simulators.gdrive.conftest import Place
 FOLDER = "application/vnd.google-apps.folder"
 
 
-@pytest.fixture
-def stocked(place: Place, service: Any) -> Any:
+@pytest.fixture(scope="module")
+def stocked(calm_place: Place, calm_service: Any) -> Any:
     """The client of a user who has some files to find."""
+    place, service = calm_place, calm_service
     place.store(1, "HelloWorld.txt", b"the quick brown fox")
     place.store(1, "hello there.md", b"lazy dog", "text/markdown")
     place.store(1, "it's \\ odd", b"")
@@ -25,8 +26,17 @@ def stocked(place: Place, service: Any) -> Any:
     return service
 
 
+@pytest.fixture(scope="module")
+def file_id(calm_service: Any) -> str:
+    """A file in the trash, where no search of these cases looks."""
+    body = {"name": "f", "properties": {"a": "1", "b": "2"}}
+    made = calm_service.files().create(body=body).execute()["id"]
+    calm_service.files().update(fileId=made, body={"trashed": True}).execute()
+    return str(made)
+
+
 def find(service: Any, query: str, **more: Any) -> list[str]:
-    found = service.files().list(q=query, **more).execute()["files"]
+    found = service.files().list(q=f"({query}) and trashed = false", **more).execute()["files"]
     return [file["name"] for file in found]
 
 
@@ -53,6 +63,7 @@ def find(service: Any, query: str, **more: Any) -> list[str]:
         ("'me' in writers and not 'root' in parents", ["inner"]),
         ("sharedWithMe or name = 'inner'", ["inner"]),
         ("trashed = true", []),
+        ("trashed != false", []),
         ("visibility = 'limited' and name = 'inner'", ["inner"]),
     ],
 )  # fmt: skip
@@ -132,15 +143,16 @@ def test_a_token_is_refused_when_it_belongs_to_another_search(place: Place, serv
         ("description", {}),
     ],
 )
-def test_only_what_was_asked_for_comes_when_fields_are_named(service: Any, fields: str, expected: Any) -> None:
-    file_id = service.files().create(body={"name": "f", "properties": {"a": "1", "b": "2"}}).execute()["id"]
-    assert service.files().get(fileId=file_id, fields=fields).execute() == expected
+def test_only_what_was_asked_for_comes_when_fields_are_named(
+    calm_service: Any, file_id: str, fields: str, expected: Any
+) -> None:
+    assert calm_service.files().get(fileId=file_id, fields=fields).execute() == expected
 
 
 @pytest.mark.parametrize("fields", ["nothing", "name/first", "owners(shoe)", "name,", "owners(me", "files(id)", "()"])
-def test_fields_are_refused_when_there_are_none_such(service: Any, fields: str) -> None:
+def test_fields_are_refused_when_there_are_none_such(calm_service: Any, fields: str) -> None:
     with pytest.raises(HttpError) as caught:
-        service.files().get(fileId="root", fields=fields).execute()
+        calm_service.files().get(fileId="root", fields=fields).execute()
     detail = caught.value.error_details[0]
     assert (caught.value.status_code, detail["reason"], detail["location"]) == (400, "invalidParameter", "fields")
 
