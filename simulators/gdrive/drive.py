@@ -9,6 +9,7 @@ from simulators.gdrive.blobs import BlobWriter
 from simulators.gdrive.channels import Channels
 from simulators.gdrive.pages import Pages
 from simulators.gdrive.records import Blob
+from simulators.gdrive.service_accounts import ServiceAccounts
 from simulators.gdrive.sessions import Sessions
 from simulators.gdrive.store import Store
 
@@ -24,6 +25,7 @@ class Drive:
     pages: Pages
     channels: Channels
     sessions: Sessions
+    service_accounts: ServiceAccounts
     drive_ids: dict[tuple[int, str], str] = field(default_factory=dict)
     consents: set[tuple[str, int]] = field(default_factory=set)
 
@@ -51,4 +53,5 @@ def build_drive(world: World) -> Drive:
         pages=Pages(world.clock),
         channels=Channels(store, world.notices),
         sessions=Sessions(world.clock),
+        service_accounts=ServiceAccounts(world),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any
 
 from starlette.requests import Request
@@ -14,13 +15,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulators.core.consent import redirect_back, show_consent, show_refusal
+from simulators.core.control import CONTROL_PREFIX
 from simulators.core.faults import FaultKind, take_fault
 from simulators.core.grants import Client, CodeRequest, OAuthError, Tokens, check_secret
-from simulators.gdrive.bodies import read_form
+from simulators.gdrive.bodies import FORM_BYTES_MAX, read_body, read_form
+from simulators.gdrive.call import get_origin
 from simulators.gdrive.description import METHODS
 from simulators.gdrive.drive import Drive
+from simulators.gdrive.service_accounts import FIRST_NUMBER, GRANT_TYPE
 
 PROVIDER = "Google Drive"
+TOKEN_PATH = "/token"  # noqa: S105 - an address
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 DRIVE_SCOPES = frozenset().union(*(method.scopes for method in METHODS.values()))
 IDENTITY_SCOPES = frozenset({"openid", "email", "profile", "userinfo.email", "userinfo.profile"})
@@ -33,9 +38,10 @@ def build_oauth_routes(drive: Drive) -> list[Route]:
     return [
         Route("/o/oauth2/v2/auth", oauth.authorize, methods=["GET", "POST"]),
         Route("/o/oauth2/auth", oauth.authorize, methods=["GET", "POST"]),
-        Route("/token", oauth.give_token, methods=["POST"]),
+        Route(TOKEN_PATH, oauth.give_token, methods=["POST"]),
         Route("/oauth2/v4/token", oauth.give_token, methods=["POST"]),
         Route("/revoke", oauth.revoke, methods=["POST"]),
+        Route(f"{CONTROL_PREFIX}/service-accounts", oauth.create_service_account, methods=["POST"]),
     ]
 
 
@@ -63,7 +69,7 @@ class _OAuth:
                 provider=PROVIDER,
                 client_name=client.name,
                 scopes=map(_write_scope, code_request.scopes),
-                users=self._drive.world.users,
+                users=[user for user in self._drive.world.users if user.number < FIRST_NUMBER],
                 asked=asked,
                 login_hint=asked.get("login_hint", ""),
             )
@@ -106,6 +112,15 @@ class _OAuth:
             return JSONResponse({"error": error.code, "error_description": error.description}, status_code=status)
         return JSONResponse(_describe(tokens), headers={"Cache-Control": "no-store"})
 
+    async def create_service_account(self, request: Request) -> Response:
+        """The key file of a new service account, {"name": "robot"}."""
+        form = json.loads(await read_body(request, FORM_BYTES_MAX) or b"{}")
+        token_url = f"{get_origin(request)}{TOKEN_PATH}"
+        try:
+            return JSONResponse(self._drive.service_accounts.create(str(form["name"]), token_url=token_url))
+        except (KeyError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
     async def revoke(self, request: Request) -> Response:
         """A token of either kind takes the whole consent back."""
         form = await read_form(request) | dict(request.query_params)
@@ -117,6 +132,13 @@ class _OAuth:
         return JSONResponse({})
 
     def _exchange(self, request: Request, form: dict[str, str]) -> Tokens:
+        if form.get("grant_type") == GRANT_TYPE:
+            return self._drive.service_accounts.exchange(
+                form.get("assertion", ""),
+                token_url=f"{get_origin(request)}{TOKEN_PATH}",
+                known_scopes=DRIVE_SCOPES | IDENTITY_SCOPES,
+                prefix=SCOPE_PREFIX,
+            )
         client_id, secret = _read_basic(request) or (form.get("client_id", ""), form.get("client_secret"))
         client = self._grants.get_client(client_id)
         check_secret(client, secret, has_verifier=False)

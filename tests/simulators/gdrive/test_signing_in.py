@@ -11,6 +11,7 @@ import httpx
 import pytest
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
+from google.oauth2 import service_account
 from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
@@ -193,3 +194,30 @@ def test_application_data_is_apart_when_the_scope_allows_it(place: Place, servic
         service.files().list(spaces="appDataFolder").execute()
     assert caught.value.error_details[0]["reason"] == "insufficientScopes"
     hidden.close()
+
+
+def test_a_service_account_stands_in_for_a_user_when_the_user_is_of_a_team(place: Place, browser: httpx.Client) -> None:
+    file_id = place.store(2, "plan", b"")
+    info = browser.post("/simulator/service-accounts", json={"name": "robot"}).json()
+    robot = service_account.Credentials.from_service_account_info(info, scopes=[DRIVE])  # type: ignore[no-untyped-call]  # the library leaves it without types
+    seen = {}
+    for email in (None, "ben@example.com"):
+        credentials = robot.with_subject(email) if email else robot
+        service = build_from_document(localize(load_document(), place.url), credentials=credentials)
+        user = service.about().get(fields="user(emailAddress)").execute()["user"]
+        seen[user["emailAddress"]] = [file["id"] for file in service.files().list().execute()["files"]]
+        service.close()
+    assert seen == {info["client_email"]: [], "ben@example.com": [file_id]}
+    for email, word in (("cleo@example.org", "unauthorized_client"), ("nobody@example.com", "invalid_grant")):
+        with pytest.raises(RefreshError, match=word):
+            robot.with_subject(email).refresh(Request())
+
+
+def test_a_service_account_is_refused_when_the_key_is_not_its_own(place: Place, browser: httpx.Client) -> None:
+    first, second = (
+        browser.post("/simulator/service-accounts", json={"name": name}).json() for name in ("first", "second")
+    )
+    mixed = first | {"private_key": second["private_key"]}
+    robot = service_account.Credentials.from_service_account_info(mixed, scopes=[DRIVE])  # type: ignore[no-untyped-call]  # the library leaves it without types
+    with pytest.raises(RefreshError, match="invalid_grant"):
+        robot.refresh(Request())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.simulators.gdrive.conftest import Place
 
 CHUNK_BYTES = 256 * 1024
+ASKING_COUNT_MAX = 500
 UPLOAD = "/upload/drive/v3/files"
 
 
@@ -60,6 +62,25 @@ def test_only_whole_multiples_are_kept_when_a_chunk_is_odd(client: httpx.Client)
     total = CHUNK_BYTES + 4
     done = put(client, session, f"bytes {CHUNK_BYTES}-{total - 1}/{total}", b"last")
     assert done.json()["size"] == str(total)
+
+
+def test_what_came_is_kept_when_the_connection_breaks(place: Place, client: httpx.Client) -> None:
+    total = 3 * CHUNK_BYTES
+    session = begin(client, total)
+    port = int(place.url.rpartition(":")[2])
+    head = (
+        f"PUT {session.removeprefix(place.url)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Content-Length: {total}\r\nContent-Range: bytes 0-{total - 1}/{total}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port)) as broken:
+        broken.sendall(head.encode() + b"a" * (CHUNK_BYTES + 100))
+    for _ in range(ASKING_COUNT_MAX):
+        asked = put(client, session, f"bytes */{total}")
+        if asked.headers.get("range"):
+            break
+    assert (asked.status_code, asked.headers["range"]) == (308, f"bytes=0-{CHUNK_BYTES - 1}")
+    rest = put(client, session, f"bytes {CHUNK_BYTES}-{total - 1}/{total}", b"b" * (total - CHUNK_BYTES))
+    assert rest.json()["size"] == str(total)
 
 
 def test_bytes_that_are_there_already_are_skipped_when_a_chunk_is_sent_again(client: httpx.Client) -> None:
