@@ -34,6 +34,7 @@ def build_link_routes(drive: Drive) -> list[Route]:
         Route("/thumbnails/{file_id}/{version}", links.show_thumbnail),
         Route("/file/d/{file_id}/view", links.show_page),
         Route("/export/{file_id}", links.export),
+        Route("/open", links.open_page),
         Route("/uc", links.download),
         Route("/icons/16/type/{mime_type:path}", _draw("#4285f4")),
         Route("/themes/{theme}", _draw("#0f9d58")),
@@ -56,7 +57,14 @@ class _Links:
 
     async def show_page(self, request: Request) -> Response:
         """What a person sees who follows a link."""
-        file = self._get_file(request, request.path_params["file_id"])
+        return self._draw_page(request, request.path_params["file_id"])
+
+    async def open_page(self, request: Request) -> Response:
+        """The same by its short address."""
+        return self._draw_page(request, request.query_params.get("id", ""))
+
+    def _draw_page(self, request: Request, file_id: str) -> Response:
+        file = self._get_file(request, file_id)
         link = f'<p><a href="/uc?id={file.id}&amp;export=download">Download</a></p>' if file.blob else ""
         page = f"<!doctype html><title>{escape(file.name)}</title><h1>{escape(file.name)}</h1>{link}"
         return HTMLResponse(page)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from simulators.gdrive.exports import DOCUMENT
@@ -115,8 +118,23 @@ def test_quota_is_told_when_rclone_asks(rclone: Rclone, tree: Path) -> None:
 
 def test_a_link_is_public_when_rclone_makes_one(rclone: Rclone, tree: Path) -> None:
     rclone.run("copyto", tree / "a.txt", "gd:a.txt")
-    link = rclone.run("link", "gd:a.txt").strip()
-    assert link.startswith("https://")
+    link = urlsplit(rclone.run("link", "gd:a.txt").strip())
+    trust = ssl.create_default_context(cafile=rclone.authority)
+    with httpx.Client(base_url=rclone.place.url, verify=trust, trust_env=False) as stranger:
+        assert "a.txt" in stranger.get(f"{link.path}?{link.query}").text
+
+
+def test_a_file_comes_back_when_it_is_taken_out_of_the_trash(rclone: Rclone, tree: Path) -> None:
+    rclone.run("copyto", tree / "a.txt", "gd:kept.txt")
+    rclone.run("backend", "shortcut", "gd:", "kept.txt", "link.txt")
+    assert rclone.run("cat", "gd:link.txt") == "hello"
+    rclone.run("deletefile", "gd:kept.txt")
+    assert rclone.run("lsf", "--drive-trashed-only", "gd:") == "kept.txt\n"
+    rclone.run("backend", "untrash", "gd:")
+    assert rclone.run("cat", "gd:kept.txt") == "hello"
+    rclone.run("deletefile", "gd:kept.txt")
+    rclone.run("cleanup", "gd:")
+    assert rclone.run("lsf", "--drive-trashed-only", "gd:") == ""
 
 
 def test_a_shared_drive_is_worked_in_when_it_is_named(rclone: Rclone, tree: Path) -> None:
