@@ -126,12 +126,11 @@ def test_a_link_is_public_when_rclone_makes_one(rclone: Rclone, tree: Path) -> N
 
 def test_a_file_comes_back_when_it_is_taken_out_of_the_trash(rclone: Rclone, tree: Path) -> None:
     rclone.run("copyto", tree / "a.txt", "gd:kept.txt")
-    rclone.run("backend", "shortcut", "gd:", "kept.txt", "link.txt")
-    assert rclone.run("cat", "gd:link.txt") == "hello"
     rclone.run("deletefile", "gd:kept.txt")
     assert rclone.run("lsf", "--drive-trashed-only", "gd:") == "kept.txt\n"
     rclone.run("backend", "untrash", "gd:")
-    assert rclone.run("cat", "gd:kept.txt") == "hello"
+    rclone.run("backend", "shortcut", "gd:", "kept.txt", "link.txt")
+    assert rclone.run("cat", "gd:link.txt") == "hello"
     rclone.run("deletefile", "gd:kept.txt")
     rclone.run("cleanup", "gd:")
     assert rclone.run("lsf", "--drive-trashed-only", "gd:") == ""
