@@ -96,7 +96,7 @@ async def get_thumbnail_v2(call: Call, argument: ThumbnailV2Argument) -> Downloa
     return _answer(call, result, await _draw(version, argument), argument)
 
 
-@routes.rpc("files/get_thumbnail_batch", ThumbnailBatchArgument, scope="files.content.read")
+@routes.rpc("files/get_thumbnail_batch", ThumbnailBatchArgument, scope="files.content.read", host="content")
 async def get_thumbnail_batch(call: Call, argument: ThumbnailBatchArgument) -> dict[str, Any]:
     """Several at once, in base64."""
     if len(argument.entries) > BATCH_COUNT_MAX:

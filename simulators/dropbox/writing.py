@@ -18,7 +18,7 @@ from simulators.dropbox.calls import (
     WritePath,
     WritePathOrId,
 )
-from simulators.dropbox.errors import BadRequestError, RouteError, inside
+from simulators.dropbox.errors import BadRequestError, RouteError, inside, refuse_path
 from simulators.dropbox.metadata import build_file, build_folder, build_metadata
 from simulators.dropbox.placing import find_free_name, prepare
 from simulators.dropbox.tree import File, Folder, NamespaceKind, Resource, walk
@@ -286,7 +286,7 @@ def _find_target(
 ) -> tuple[Folder, str]:
     """The folder and the name to relocate to. Names that differ in capitals only are in each other's way."""
     if argument.to_path.startswith("id:"):
-        raise RouteError("to", "malformed_path")
+        raise refuse_path(argument.to_path).within("to")
     with inside("to"):
         wanted = call.view.locate(argument.to_path)
     lower = tuple(part.lower() for part in wanted.parts)

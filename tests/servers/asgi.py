@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from tests.servers.loop import get_loop
 from tests.servers.tls import Certificate, build_url
 
-POLL_SECONDS = 0.005
 STOP_SECONDS_MAX = 20.0
 GRACE_SECONDS = 1
 
@@ -27,23 +26,17 @@ def serving(app: ASGIApp, *, certificate: Certificate | None = None) -> Iterator
         app,
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="auto",
         timeout_graceful_shutdown=GRACE_SECONDS,
         ssl_certfile=certificate.path if certificate else None,
         ssl_keyfile=certificate.key_path if certificate else None,
     )
     server = uvicorn.Server(config)
+    listener.listen()  # who connects before the server is ready waits for it
     running = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), get_loop())
-    started = asyncio.run_coroutine_threadsafe(_wait(server), get_loop())
     try:
-        started.result(STOP_SECONDS_MAX)
         yield build_url(listener.getsockname()[1], certificate)
     finally:
         server.should_exit = True
         running.result(STOP_SECONDS_MAX)
         listener.close()
-
-
-async def _wait(server: uvicorn.Server) -> None:
-    while not server.started and not server.should_exit:
-        await asyncio.sleep(POLL_SECONDS)

@@ -1,7 +1,7 @@
 """An HTTP proxy that leads every connection to one server of this machine, whatever host was asked for.
 
-Programs whose hosts are built in come to a stand-in that way: they open a tunnel, and find a server behind it that has a
-certificate for the host. The proxy passes bytes on and reads none of them.
+Programs whose hosts are built in come to a stand-in that way: they open a tunnel, and find a server behind it that has
+a certificate for the host. The proxy passes bytes on and reads none of them.
 """
 
 from __future__ import annotations

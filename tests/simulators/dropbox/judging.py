@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dropbox
 import dropbox.auth
@@ -112,7 +113,11 @@ class Listening:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(name=scope["path"].removeprefix(PREFIX), headers=_read_headers(scope["headers"]))
+        exchange = Exchange(
+            name=scope["path"].removeprefix(PREFIX),
+            headers=_read_headers(scope["headers"]),
+            query=dict(parse_qsl(scope["query_string"].decode())),
+        )
 
         async def hear() -> Message:
             message = await receive()
@@ -139,6 +144,7 @@ class Exchange:
 
     name: str
     headers: dict[str, str]
+    query: dict[str, str]
     asked: bytes = b""
     status: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
@@ -172,7 +178,7 @@ class Exchange:
         return [f"{self.status} {problem} in {result[:300]}" for problem in problems if problem is not None]
 
     def _read_argument(self) -> Any:
-        return json.loads(self.headers.get("dropbox-api-arg") or self.asked or b"null")
+        return json.loads(self.query.get("arg") or self.headers.get("dropbox-api-arg") or self.asked or b"null")
 
 
 def _read_headers(headers: Any) -> dict[str, str]:
