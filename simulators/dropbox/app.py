@@ -27,6 +27,7 @@ from simulators.dropbox import (
     downloads,
     listing,
     properties,
+    references,
     revisions,
     searching,
     sessions,
@@ -52,6 +53,7 @@ from simulators.dropbox.tree import Folder
 from simulators.dropbox.webhooks import Webhooks
 
 MODULES = (
+    references,
     accounts,
     downloads,
     listing,
