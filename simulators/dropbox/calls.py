@@ -46,6 +46,10 @@ Rev = Annotated[str, msgspec.Meta(min_length=9, pattern=r"\A[0-9a-f]+\Z")]
 ContentHash = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
 
 
+VALUED_TAGS = frozenset({"update", "email", "dropbox_id", "filter_some", "field_name", "team_member_id", "external_id"})
+"""Tags that never come alone."""
+
+
 class Style(StrEnum):
     """How argument, bytes and result travel."""
 
@@ -74,6 +78,8 @@ class Download:
 
     result: dict[str, Any]
     content: Content
+    rev: str
+    """What the bytes are known by, for clients that have them already."""
     media_type: str = "application/octet-stream"
     has_ranges: bool = True
 
@@ -221,6 +227,8 @@ def read_tag(value: Tagged, allowed: frozenset[str] | None = None) -> tuple[str,
     tag = fields.get(".tag")
     if not isinstance(tag, str) or (allowed is not None and tag not in allowed):
         raise BadRequestError(f"request body: unknown tag {tag!r}")
+    if tag in VALUED_TAGS and tag not in fields:
+        raise BadRequestError(f"request body: {tag!r} needs a value")
     return tag, fields
 
 

@@ -65,7 +65,7 @@ class Protocol:
                 request,
                 result.content,
                 media_type=result.media_type,
-                headers={"Dropbox-API-Result": json.dumps(result.result)},
+                headers={"Dropbox-API-Result": json.dumps(result.result), "ETag": f'"{result.rev}"'},
                 has_ranges=result.has_ranges,
             )
         return JSONResponse(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -119,6 +120,7 @@ def _answer(call: Call, result: dict[str, Any], data: bytes, options: ThumbnailO
     return Download(
         result=result,
         content=content,
+        rev=secrets.token_hex(8),
         media_type=MEDIA_TYPES[read_tag(options.format)[0]],
         has_ranges=False,
     )

@@ -68,7 +68,8 @@ class View:
         within = _NAMESPACE_PATH.fullmatch(path)
         if within is not None:
             namespace = self.space.namespaces.get(within[1])
-            if namespace is None or self.user.number not in namespace.members:
+            # Only what can be seen from the root has an ns: path, whatever the caller is a member of.
+            if namespace is None or self.translate(namespace, "") is None:
                 raise RouteError("not_found")
             return self.locate_below(namespace, _split(within[2]))
         return self.locate_below(self.root, _split(path))

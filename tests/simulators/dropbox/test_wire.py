@@ -35,10 +35,11 @@ def _upload(client: httpx.Client, path: str, data: bytes = b"x", **options: Any)
         ({"json": {"path": "no slash"}}, "path: "),
         ({"json": {"path": "", "wishes": 1}}, "unknown field wishes"),
         ({"json": {"path": "", "limit": 2001}}, "limit: "),
+        ({"json": {"path": "", "include_property_groups": "filter_some"}}, "filter_some"),
         ({"json": {"path": "/"}}, "Specify the root folder"),
         ({"content": b'{"path": ""}', "headers": {"Content-Type": "text/html"}}, 'Bad HTTP "Content-Type"'),
     ],
-    ids=["json", "type", "pattern", "field", "range", "root", "media type"],
+    ids=["json", "type", "pattern", "field", "range", "short tag", "root", "media type"],
 )
 def test_bad_arguments_are_refused_in_plain_text(client: httpx.Client, change: dict[str, Any], said: str) -> None:
     reply = client.post("/2/files/list_folder", **change)
@@ -57,8 +58,10 @@ def test_bytes_come_and_go_with_ascii_in_the_headers_only(client: httpx.Client) 
     assert reply.headers["dropbox-api-result"].isascii()
     by_url = client.get("/2/files/download", params={"arg": argument})
     assert by_url.content == b"0123"
+    unchanged = {"If-None-Match": by_url.headers["etag"]}
+    assert client.get("/2/files/download", params={"arg": argument}, headers=unchanged).status_code == 304
     beyond = client.post("/2/files/download", headers={"Dropbox-API-Arg": argument, "Range": "bytes=4-"})
-    assert beyond.status_code == 416
+    assert (beyond.status_code, beyond.json()["error_summary"][:21]) == (409, "range/not_satisfiable")
     assert client.post("/2/files/download", headers=OCTETS).status_code == 400
     typed = {"Dropbox-API-Arg": argument, "Content-Type": "application/json"}
     assert client.post("/2/files/upload", content=b"x", headers=typed).status_code == 400
@@ -100,7 +103,9 @@ def test_a_name_is_found_in_any_capitals_and_shown_as_it_was_made(client: httpx.
     _upload(client, "/Folder/File.TXT")
     assert _upload(client, "/FOLDER/second.txt").json()["path_display"] == "/Folder/second.txt"
     moved = client.post("/2/files/move_v2", json={"from_path": "/folder/file.txt", "to_path": "/folder/FILE.txt"})
-    assert moved.json()["error"] == {".tag": "to", "to": {".tag": "conflict", "conflict": {".tag": "file"}}}
+    assert moved.json()["metadata"]["path_display"] == "/Folder/File.TXT"
+    there = client.post("/2/files/move_v2", json={"from_path": "/folder/file.txt", "to_path": "/folder/Second.txt"})
+    assert there.json()["error"] == {".tag": "to", "to": {".tag": "conflict", "conflict": {".tag": "file"}}}
     nested = client.post("/2/files/move_v2", json={"from_path": "/folder", "to_path": "/Folder/inner"})
     assert nested.json()["error"][".tag"] == "cant_move_folder_into_itself"
 
@@ -174,6 +179,16 @@ def test_a_shared_link_is_a_page_and_its_bytes(place: Place, client: httpx.Clien
         assert "a.txt" in browser.post(url, data={"password": "p"}).text
         direct = browser.post(url.replace("dl=0", "dl=1"), data={"password": "p"})
         assert (direct.content, direct.headers["content-type"]) == (b"inside", "text/plain; charset=utf-8")
+
+
+def test_a_namespace_has_paths_of_its_own_where_it_can_be_seen(place: Place, client: httpx.Client) -> None:
+    shared = client.post("/2/sharing/share_folder", json={"path": "/Shared"}).json()["shared_folder_id"]
+    written = _upload(client, f"ns:{shared}/deep/a.txt").json()
+    assert written["path_display"] == "/Shared/deep/a.txt"
+    assert client.post("/2/files/get_metadata", json={"path": f"ns:{shared}/DEEP"}).json()["name"] == "deep"
+    outside = place.state.space.add_team_folder("Sample Works", "Everyone").namespace_id
+    reply = client.post("/2/files/list_folder", json={"path": f"ns:{outside}"})
+    assert reply.json()["error"]["path"][".tag"] == "not_found"
 
 
 def test_a_key_and_secret_open_what_is_shared_with_everybody(place: Place, client: httpx.Client) -> None:
