@@ -27,6 +27,7 @@ from simulators.dropbox import (
     downloads,
     listing,
     properties,
+    references,
     revisions,
     searching,
     sessions,
@@ -52,6 +53,7 @@ from simulators.dropbox.tree import Folder
 from simulators.dropbox.webhooks import Webhooks
 
 MODULES = (
+    references,
     accounts,
     downloads,
     listing,
@@ -82,10 +84,7 @@ def build_dropbox(
     files = build_samples(SAMPLE_SEED) if samples is None else samples
     space = Space(world=world, on_new_home=lambda made, user: _fill(made, user, files))
     state = State(world=world, space=space, settings=settings or Settings())
-    table = Routes()
-    for module in MODULES:
-        table.include(module.routes)
-    protocol = Protocol(state, table)
+    protocol = Protocol(state, build_table())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -106,6 +105,14 @@ def build_dropbox(
     )
     app.state.dropbox = state
     return app
+
+
+def build_table() -> Routes:
+    """All routes of the API."""
+    table = Routes()
+    for module in MODULES:
+        table.include(module.routes)
+    return table
 
 
 def _build_web_routes(state: State) -> list[Route]:

@@ -30,8 +30,9 @@ REQUEST_BYTES_MAX = 150 * 1024 * 1024
 ARGUMENT_BYTES_MAX = 8 * 1024 * 1024
 BATCH_COUNT_MAX = 1000
 WRITES_RETRY_SECONDS = 1.0
-API_HOST = "api.dropboxapi.com"
-CONTENT_HOST = "content.dropboxapi.com"
+NOBODY = User(number=0, email="", given_name="", surname="")
+"""Who calls where an application calls for itself, or nobody has to be known."""
+HOSTS = {name: f"{name}.dropboxapi.com" for name in ("api", "content", "notify")}
 WEB_HOST = "www.dropbox.com"
 
 Tagged = str | dict[str, Any]
@@ -43,6 +44,10 @@ WritePathOrId = Annotated[str, msgspec.Meta(pattern=r"\A(/(.|[\r\n])*|ns:[0-9]+(
 FolderPath = Annotated[str, msgspec.Meta(pattern=r"\A((/(.|[\r\n])*)?|id:.*|ns:[0-9]+(/(.|[\r\n])*)?)\Z")]
 Rev = Annotated[str, msgspec.Meta(min_length=9, pattern=r"\A[0-9a-f]+\Z")]
 ContentHash = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+
+
+VALUED_TAGS = frozenset({"update", "email", "dropbox_id", "filter_some", "field_name", "team_member_id", "external_id"})
+"""Tags that never come alone."""
 
 
 class Style(StrEnum):
@@ -73,6 +78,8 @@ class Download:
 
     result: dict[str, Any]
     content: Content
+    rev: str
+    """What the bytes are known by, for clients that have them already."""
     media_type: str = "application/octet-stream"
     has_ranges: bool = True
 
@@ -96,7 +103,7 @@ class Call:
     @property
     def content_origin(self) -> str:
         """Where bytes are served."""
-        return self._build_origin(CONTENT_HOST)
+        return self._build_origin(HOSTS["content"])
 
     @property
     def web_origin(self) -> str:
@@ -105,11 +112,10 @@ class Call:
 
     def _build_origin(self, host: str) -> str:
         """Dropbox's own host if one of those was asked, else the simulator's address."""
-        headers = self.request.headers
-        asked = headers.get("x-forwarded-host", headers.get("host", ""))
-        if asked in {API_HOST, CONTENT_HOST}:
+        asked = read_host(self.request)
+        if asked in HOSTS.values():
             return f"https://{host}"
-        return f"{headers.get('x-forwarded-proto', self.request.url.scheme)}://{asked}"
+        return f"{self.request.headers.get('x-forwarded-proto', self.request.url.scheme)}://{asked}"
 
     async def read_body(self) -> Draft:
         """The bytes of an upload; RouteError("payload_too_large") above what one request may carry."""
@@ -120,6 +126,11 @@ class Call:
         fault = take_fault(self.request, FaultKind.TOO_MANY_WRITES)
         if fault is not None:
             raise RateLimitedError("too_many_write_operations", fault.seconds or WRITES_RETRY_SECONDS)
+
+
+def read_host(request: Request) -> str:
+    """The host that the client meant, also through a proxy."""
+    return request.headers.get("x-forwarded-host", request.headers.get("host", ""))
 
 
 async def read_draft(request: Request, state: State) -> Draft:
@@ -145,13 +156,17 @@ FunctionT = TypeVar("FunctionT", bound=Function)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route of the API. `auth` is who may call: "user", "app", "app, user", "team" or "noauth"."""
+    """One route of the API.
+
+    `auth` is who may call: "user", "app", "app, user", "team" or "noauth"; `host` is "api", "content" or "notify".
+    """
 
     name: str
     style: Style
     argument: type[Any]
     scope: str | None
     auth: str
+    host: str
     function: Function
 
     def decode(self, data: bytes, place: str) -> Any:
@@ -175,31 +190,31 @@ class Routes:
         self.by_name: dict[str, Route] = {}
 
     def rpc(
-        self, name: str, argument: type[Any] = NoArgument, *, scope: str | None, auth: str = "user"
+        self, name: str, argument: type[Any] = NoArgument, *, scope: str | None, auth: str = "user", host: str = "api"
     ) -> Callable[[FunctionT], FunctionT]:
         """A route of JSON both ways."""
-        return self._add(name, Style.RPC, argument, scope, auth)
+        return self._add(name, Style.RPC, argument, scope, auth, host)
 
     def upload(self, name: str, argument: type[Any], *, scope: str) -> Callable[[FunctionT], FunctionT]:
         """A route that takes bytes."""
-        return self._add(name, Style.UPLOAD, argument, scope, "user")
+        return self._add(name, Style.UPLOAD, argument, scope, "user", "content")
 
     def download(
         self, name: str, argument: type[Any], *, scope: str, auth: str = "user"
     ) -> Callable[[FunctionT], FunctionT]:
         """A route that gives bytes."""
-        return self._add(name, Style.DOWNLOAD, argument, scope, auth)
+        return self._add(name, Style.DOWNLOAD, argument, scope, auth, "content")
 
     def include(self, other: Routes) -> None:
         """All routes of another table."""
         self.by_name |= other.by_name
 
     def _add(
-        self, name: str, style: Style, argument: type[Any], scope: str | None, auth: str
+        self, name: str, style: Style, argument: type[Any], scope: str | None, auth: str, host: str
     ) -> Callable[[FunctionT], FunctionT]:
         def keep(function: FunctionT) -> FunctionT:
             self.by_name[name] = Route(
-                name=name, style=style, argument=argument, scope=scope, auth=auth, function=function
+                name=name, style=style, argument=argument, scope=scope, auth=auth, host=host, function=function
             )
             return function
 
@@ -212,6 +227,8 @@ def read_tag(value: Tagged, allowed: frozenset[str] | None = None) -> tuple[str,
     tag = fields.get(".tag")
     if not isinstance(tag, str) or (allowed is not None and tag not in allowed):
         raise BadRequestError(f"request body: unknown tag {tag!r}")
+    if tag in VALUED_TAGS and tag not in fields:
+        raise BadRequestError(f"request body: {tag!r} needs a value")
     return tag, fields
 
 

@@ -71,8 +71,7 @@ def _is_in_the_way(there: File | Folder | None, mode: str, fields: dict[str, Any
 
 
 def _check_space(call: Call, content: Content) -> None:
-    space = call.state.space
-    if space.measure(space.get_home(call.user)) + content.size_bytes > space.space_bytes_max:
+    if not call.state.space.has_room(call.user, content.size_bytes):
         raise RouteError("insufficient_space")
 
 

@@ -49,7 +49,7 @@ def download(call: Call, argument: DownloadArgument) -> Download:
     file, version = find_version(call, f"rev:{argument.rev}" if argument.rev else argument.path)
     if get_ending(version.name) in EXPORTS:
         raise RouteError("unsupported_file")
-    return Download(result=describe(call, file, version), content=version.content)
+    return Download(result=describe(call, file, version), content=version.content, rev=version.rev)
 
 
 @routes.download("files/download_zip", PathArgument, scope="files.content.read")
@@ -66,6 +66,7 @@ async def download_zip(call: Call, argument: PathArgument) -> Download:
     return Download(
         result={"metadata": build_folder(call.view, folder)},
         content=content,
+        rev=secrets.token_hex(8),
         media_type="application/zip",
         has_ranges=False,
     )
@@ -90,7 +91,7 @@ async def export(call: Call, argument: ExportArgument) -> Download:
         },
         "file_metadata": describe(call, file, version),
     }
-    return Download(result=result, content=version.content)
+    return Download(result=result, content=version.content, rev=version.rev)
 
 
 @routes.rpc("files/get_temporary_link", PathArgument, scope="files.content.read")
@@ -111,7 +112,7 @@ def get_temporary_link(call: Call, argument: PathArgument) -> dict[str, Any]:
 
 
 def serve_temporary_link(request: Request, state: State) -> Response:
-    """What is behind such a URL: 410 once it is over."""
+    """What is behind such a URL: 410 once it is over. Here a range that cannot be is the web's usual 416."""
     link = state.temporary_links.get(request.path_params["key"])
     if link is None or not isinstance(link.value, Version):
         return PlainTextResponse("There is no such link.", status_code=404)
@@ -119,7 +120,10 @@ def serve_temporary_link(request: Request, state: State) -> Response:
         return PlainTextResponse("This link has expired.", status_code=410)
     version = link.value
     headers = {"ETag": f'"{version.rev}"'}
-    return stream_content(request, version.content, media_type=guess_media_type(version.name), headers=headers)
+    try:
+        return stream_content(request, version.content, media_type=guess_media_type(version.name), headers=headers)
+    except RouteError:
+        return PlainTextResponse("", status_code=416)
 
 
 def find_version(call: Call, path: str) -> tuple[File | None, Version]:

@@ -93,6 +93,11 @@ class RateLimitedError(Exception):
         return JSONResponse(content, status_code=429, headers={"Retry-After": str(seconds)})
 
 
+def refuse_path(path: str) -> RouteError:
+    """The path cannot be one."""
+    return RouteError("malformed_path", malformed_path=path)
+
+
 @contextmanager
 def inside(tag: str) -> Iterator[None]:
     """Errors of the block come out inside another union."""

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from simulators.dropbox.tree import Namespace
 
@@ -62,7 +63,8 @@ class Journal:
 
     def list_after(self, number: int) -> Iterator[Change]:
         """The changes after a position."""
-        return (change for change in self._changes if change.number > number)
+        newest_first = takewhile(lambda change: change.number > number, reversed(self._changes))
+        return reversed(list(newest_first))
 
     async def wait(self, seconds_max: float) -> None:
         """Until something changes, or that long."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from simulators.dropbox.errors import RouteError
 from simulators.dropbox.media import guess_media_type
 from simulators.dropbox.ranges import stream_content
 from simulators.dropbox.sharing_links import can_open, find_linked
@@ -33,7 +34,10 @@ async def show_link(request: Request, state: State) -> Response:
         if not link.allow_download:
             return HTMLResponse("<h1>Downloads are off</h1>", status_code=403)
         media_type = guess_media_type(resource.name)
-        return stream_content(request, resource.version.content, media_type=media_type, headers={})
+        try:
+            return stream_content(request, resource.version.content, media_type=media_type, headers={})
+        except RouteError:
+            return HTMLResponse("", status_code=416)
     names = [resource.name] if isinstance(resource, File) else [child.name for child in resource.children.values()]
     listed = "".join(f"<li>{escape(name)}</li>" for name in names)
     return HTMLResponse(f"<!doctype html><title>{escape(resource.name)}</title><ul>{listed}</ul>")

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 
 from simulators.core.faults import FaultKind, take_fault
-from simulators.dropbox.calls import Argument, Call, FolderPath, ReadPath, Routes, Tagged, read_tag
+from simulators.dropbox.calls import NOBODY, Argument, Call, FolderPath, ReadPath, Routes, Tagged, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError, inside
 from simulators.dropbox.metadata import NO_WISHES, Wishes, build_deleted, build_gone_version, build_metadata
@@ -103,11 +103,13 @@ def get_metadata(call: Call, argument: MetadataArgument) -> dict[str, Any]:
     return build_deleted(place.parts, trail, wishes)
 
 
-@routes.rpc("files/list_folder", ListFolderArgument, scope="files.metadata.read")
+@routes.rpc("files/list_folder", ListFolderArgument, scope="files.metadata.read", auth="app, user")
 def list_folder(call: Call, argument: ListFolderArgument) -> dict[str, Any]:
     """The first page."""
     if argument.shared_link is not None:
         return _list_shared(call, argument)
+    if call.user is NOBODY:
+        raise call.route.refuse("without a user there are only shared links to list")
     return _list_page(call, _begin(call, argument, with_listing=True))
 
 
@@ -118,7 +120,7 @@ def get_latest_cursor(call: Call, argument: ListFolderArgument) -> dict[str, Any
     return {"cursor": write_cursor(call.state, "list_folder", call.user, position)}
 
 
-@routes.rpc("files/list_folder/continue", CursorArgument, scope="files.metadata.read")
+@routes.rpc("files/list_folder/continue", CursorArgument, scope="files.metadata.read", auth="app, user")
 def list_folder_continue(call: Call, argument: CursorArgument) -> dict[str, Any]:
     """The next page of the listing, or what has changed."""
     position = read_cursor(call.state, "list_folder", argument.cursor, user=call.user)
@@ -129,7 +131,7 @@ def list_folder_continue(call: Call, argument: CursorArgument) -> dict[str, Any]
     return _list_page(call, position)
 
 
-@routes.rpc("files/list_folder/longpoll", LongpollArgument, scope=None, auth="noauth")
+@routes.rpc("files/list_folder/longpoll", LongpollArgument, scope="files.metadata.read", auth="noauth", host="notify")
 async def longpoll(call: Call, argument: LongpollArgument) -> dict[str, Any]:
     """Waits until the cursor has something to tell; needs no token."""
     position = read_cursor(call.state, "list_folder", argument.cursor, user=None)

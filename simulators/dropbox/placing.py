@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from simulators.dropbox.errors import RouteError
+from simulators.dropbox.errors import RouteError, refuse_path
 from simulators.dropbox.tree import File, Folder
 from simulators.dropbox.views import Place, View, check_name
 
@@ -44,7 +44,7 @@ def find_free_name(folder: Folder, name: str, *, is_folder: bool = False, suffix
 def _locate(view: View, path: str) -> Place:
     place = view.locate(path)
     if path.startswith("id:") and not isinstance(place.resource, File):
-        raise RouteError("malformed_path")
+        raise refuse_path(path)
     return place
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from simulators.dropbox.calls import Argument, Call, Routes, Tagged, WritePathOrId, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
-from simulators.dropbox.errors import RouteError
+from simulators.dropbox.errors import RouteError, inside
 from simulators.dropbox.groups import (
     FieldArgument,
     GroupArgument,
@@ -254,12 +254,8 @@ def _has_value(resource: Resource, queries: list[tuple[str, str | None]]) -> boo
 
 
 def _find(call: Call, path: str) -> Resource:
-    try:
+    with inside("path"):
         return call.view.get(path)
-    except RouteError as error:
-        if error.tags == ("malformed_path",):
-            raise RouteError("path", "malformed_path", malformed_path=path) from error
-        raise error.within("path") from error
 
 
 def _extend(fields: dict[str, str], more: list[FieldTemplateArgument]) -> None:

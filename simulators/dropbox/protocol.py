@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from simulators.core.fault_layer import read_bearer
 from simulators.core.grants import Client, Grant, OAuthError, TokenExpiredError, TokenInvalidError, check_secret
 from simulators.core.users import User
-from simulators.dropbox.calls import ARGUMENT_BYTES_MAX, Call, Download, Route, Routes, Style
+from simulators.dropbox.calls import ARGUMENT_BYTES_MAX, HOSTS, NOBODY, Call, Download, Route, Routes, Style, read_host
 from simulators.dropbox.credentials import read_basic
 from simulators.dropbox.errors import BadRequestError, PathRootError, RateLimitedError, RouteError, TokenError
 from simulators.dropbox.ranges import stream_content
@@ -51,7 +51,8 @@ class Protocol:
     async def _answer(self, request: Request) -> Response:
         name = request.path_params["name"]
         route = self._routes.by_name.get(name)
-        if route is None:
+        host = read_host(request)
+        if route is None or (host in HOSTS.values() and host != HOSTS[route.host]):
             raise BadRequestError(f'Unknown API function: "{name}"')
         if request.method == "GET" and route.style is not Style.DOWNLOAD:
             raise route.refuse("GET is for downloads only; use POST")
@@ -64,7 +65,7 @@ class Protocol:
                 request,
                 result.content,
                 media_type=result.media_type,
-                headers={"Dropbox-API-Result": json.dumps(result.result)},
+                headers={"Dropbox-API-Result": json.dumps(result.result), "ETag": f'"{result.rev}"'},
                 has_ranges=result.has_ranges,
             )
         return JSONResponse(result)
@@ -73,11 +74,9 @@ class Protocol:
 
     def _admit(self, request: Request, route: Route) -> Call:
         if route.auth == "noauth":
-            user = next(iter(self._state.world.users))
-            return self._build_call(request, route, user, _NOBODY, "")
+            return self._build_call(request, route, NOBODY, _NO_CLIENT, "")
         if "app" in route.auth and read_basic(request) is not None:
-            user = next(iter(self._state.world.users))
-            return self._build_call(request, route, user, self._check_client(request), "")
+            return self._build_call(request, route, NOBODY, self._check_client(request), "")
         if route.auth == "app":
             raise route.refuse('Must provide HTTP header "Authorization" with the app\'s key and secret.')
         token = self._read_token(request, route)
@@ -143,6 +142,8 @@ class Protocol:
 
     def _choose_root(self, request: Request, user: User, route: Route) -> Namespace:
         space = self._state.space
+        if user is NOBODY:
+            return space.nowhere
         home, root = space.get_home(user), space.get_root(user)
         header = request.headers.get("dropbox-api-path-root")
         if header is None:
@@ -190,7 +191,7 @@ class Protocol:
         return route.decode(header.encode(), 'HTTP header "Dropbox-API-Arg"')
 
 
-_NOBODY = Client(client_id="", client_secret="", name="")
+_NO_CLIENT = Client(client_id="", client_secret="", name="")
 
 
 def build_root_info(root: Namespace, home: Namespace, user: User) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from simulators.core.contents import Content
+from simulators.dropbox.errors import RouteError
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -20,7 +21,13 @@ def stream_content(
     headers: dict[str, str],
     has_ranges: bool = True,
 ) -> Response:
-    """All bytes, or those of one range; the range may reach beyond the end but not begin there."""
+    """All bytes, or those of one range, which may reach beyond the end but not begin there; none if the client has
+    them: the headers' ETag is what it shows.
+
+    A range that cannot be is RouteError("range", "not_satisfiable"), as the official SDKs expect it, and no 416.
+    """
+    if "ETag" in headers and request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers={"ETag": headers["ETag"]})
     size = content.size_bytes
     start, end, status = 0, size, 200
     wanted = _RANGE.fullmatch(request.headers.get("range", "")) if has_ranges else None
@@ -31,7 +38,7 @@ def stream_content(
         else:
             start = max(0, size - int(wanted[2]))
         if start >= size or end <= start:
-            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+            raise RouteError("range", "not_satisfiable")
         status = 206
         headers = {**headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"}
     if has_ranges:

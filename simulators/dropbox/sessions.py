@@ -142,8 +142,8 @@ async def append_batch(call: Call, argument: AppendBatchArgument) -> dict[str, A
 @routes.upload("files/upload_session/finish", FinishArgument, scope="files.content.write")
 async def finish(call: Call, argument: FinishArgument) -> dict[str, Any]:
     """The last bytes of a sequential session; all of them become a file."""
-    piece = await call.read_body()
     call.check_writes()
+    piece = await call.read_body()
     try:
         await _check_piece(piece, argument.content_hash)
         session = _get(call, argument.cursor.session_id, wrapped=True)

@@ -146,7 +146,7 @@ def get_link_file(call: Call, argument: OpenArgument) -> Download:
     link = _find_by_url(call.state, argument.url)
     if not link.allow_download and link.user_number != call.user.number:
         raise RouteError("shared_link_access_denied")
-    return Download(result=build_link(call, link, resource), content=resource.version.content)
+    return Download(result=build_link(call, link, resource), content=resource.version.content, rev=resource.version.rev)
 
 
 def open_link(call: Call, url: str, path: str, password: str | None) -> Resource:

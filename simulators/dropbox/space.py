@@ -35,6 +35,8 @@ class Space:
     world: World
     journal: Journal = field(default_factory=Journal)
     space_bytes_max: int = SPACE_BYTES
+    written_bytes: int = 0
+    """All that was ever stored, what is gone included: as long as this fits nothing needs to be counted."""
     on_new_home: Callable[[Space, User], None] | None = None
     """Called once for each user, when the home is new: fills it with samples."""
     namespaces: dict[str, Namespace] = field(default_factory=dict)
@@ -45,6 +47,12 @@ class Space:
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     # ------------------------------------------------------------ namespaces
+
+    @property
+    def nowhere(self) -> Namespace:
+        """What is seen by callers that are no user: nothing, and nothing can be put there."""
+        now = self.world.clock.now()
+        return Namespace(namespace_id="0", kind=NamespaceKind.HOME, name="", owner_number=None, created_at=now)
 
     def get_home(self, user: User) -> Namespace:
         """The user's own namespace; made, and filled, when it is first asked for."""
@@ -120,6 +128,7 @@ class Space:
         mounting = namespace.mounts.pop(user_number, None)
         if mounting is not None and mounting not in namespace.mounts.values():
             self._forget(mounting)
+            self._keep(namespace.root)
 
     # ------------------------------------------------------------ changes
 
@@ -150,6 +159,7 @@ class Space:
             name=file.name,
             path=build_inner_path(file),
         )
+        self.written_bytes += content.size_bytes
         self._add_version(file, version)
         self._attach(file)
         self._note(file)
@@ -169,10 +179,14 @@ class Space:
         return made
 
     def remove(self, resource: Resource) -> None:
-        """Deletes it with all that is in it; the trails know how to bring files back."""
+        """Deletes it with all that is in it; the trails know how to bring files back. What was mounted lives on."""
         self._forget(resource)
         for gone in [resource, *(_walk_own(resource) if isinstance(resource, Folder) else ())]:
             self.resources.pop(gone.resource_id, None)
+            mount = gone.mount if isinstance(gone, Folder) else None
+            if mount is not None:
+                mount.mounts = {number: folder for number, folder in mount.mounts.items() if folder is not gone}
+                self._keep(mount.root)
 
     def move(self, resource: Resource, folder: Folder, name: str) -> None:
         """Another place or another name, the same ids; each file gets a new revision there."""
@@ -232,6 +246,12 @@ class Space:
         self._note(folder, is_deep=True)
 
     # ------------------------------------------------------------ details
+
+    def has_room(self, user: User, size_bytes: int) -> bool:
+        """Does so much more fit into the user's space?"""
+        if self.written_bytes + size_bytes <= self.space_bytes_max:
+            return True
+        return self.measure(self.get_home(user)) + size_bytes <= self.space_bytes_max
 
     def measure(self, namespace: Namespace) -> int:
         """The bytes of all files in a namespace, without those that it mounts."""

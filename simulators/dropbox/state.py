@@ -103,6 +103,8 @@ class State:
     temporary_links: dict[str, TemporaryLink] = field(default_factory=dict)
     shared_links: dict[str, SharedLink] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
+    references: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Copy references: whose they are, a client's, and what they stand for."""
     webhooks: dict[str, str] = field(default_factory=dict)
     """A client's id to its address for notifications."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -96,7 +97,7 @@ async def get_thumbnail_v2(call: Call, argument: ThumbnailV2Argument) -> Downloa
     return _answer(call, result, await _draw(version, argument), argument)
 
 
-@routes.rpc("files/get_thumbnail_batch", ThumbnailBatchArgument, scope="files.content.read")
+@routes.rpc("files/get_thumbnail_batch", ThumbnailBatchArgument, scope="files.content.read", host="content")
 async def get_thumbnail_batch(call: Call, argument: ThumbnailBatchArgument) -> dict[str, Any]:
     """Several at once, in base64."""
     if len(argument.entries) > BATCH_COUNT_MAX:
@@ -119,6 +120,7 @@ def _answer(call: Call, result: dict[str, Any], data: bytes, options: ThumbnailO
     return Download(
         result=result,
         content=content,
+        rev=secrets.token_hex(8),
         media_type=MEDIA_TYPES[read_tag(options.format)[0]],
         has_ranges=False,
     )

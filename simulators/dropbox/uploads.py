@@ -41,8 +41,8 @@ class TemporaryUploadLinkArgument(Argument):
 @routes.upload("files/upload", UploadArgument, scope="files.content.write")
 async def upload(call: Call, argument: UploadArgument) -> dict[str, Any]:
     """A whole file in one request. When it cannot be stored its bytes wait in a session."""
-    draft = await call.read_body()
     call.check_writes()
+    draft = await call.read_body()
     content = draft.finish()
     await check_hash(content, argument.content_hash)
     try:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from simulators.core.users import User
-from simulators.dropbox.errors import BadRequestError, RouteError
+from simulators.dropbox.errors import BadRequestError, RouteError, refuse_path
 from simulators.dropbox.space import Space
 from simulators.dropbox.tree import (
     AccessLevel,
@@ -68,7 +68,8 @@ class View:
         within = _NAMESPACE_PATH.fullmatch(path)
         if within is not None:
             namespace = self.space.namespaces.get(within[1])
-            if namespace is None or self.user.number not in namespace.members:
+            # Only what can be seen from the root has an ns: path, whatever the caller is a member of.
+            if namespace is None or self.translate(namespace, "") is None:
                 raise RouteError("not_found")
             return self.locate_below(namespace, _split(within[2]))
         return self.locate_below(self.root, _split(path))
@@ -187,7 +188,7 @@ class View:
 def check_name(name: str) -> None:
     """RouteError if Dropbox would not store something of this name."""
     if len(name) > NAME_CHARACTERS_MAX:
-        raise RouteError("malformed_path")
+        raise refuse_path(name)
     if name.lower() in DISALLOWED_NAMES:
         raise RouteError("disallowed_name")
 
@@ -197,10 +198,11 @@ def _split(path: str) -> tuple[str, ...]:
         raise BadRequestError('Specify the root folder as an empty string rather than as "/".')
     if not path:
         return ()
-    parts = path.split("/")[1:]
-    if len(path) > PATH_CHARACTERS_MAX or "\0" in path or any(part in {"", ".", ".."} for part in parts):
-        raise RouteError("malformed_path")
-    return tuple(parts)
+    # Slashes that follow each other count as one: rclone's "//folder" is known to work. One at the end does not.
+    parts = tuple(read_parts(path))
+    if len(path) > PATH_CHARACTERS_MAX or "\0" in path or path.endswith("/") or not {".", ".."}.isdisjoint(parts):
+        raise refuse_path(path)
+    return parts
 
 
 def _get_inner(resource: Resource) -> Namespace:

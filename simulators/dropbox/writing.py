@@ -18,7 +18,7 @@ from simulators.dropbox.calls import (
     WritePath,
     WritePathOrId,
 )
-from simulators.dropbox.errors import BadRequestError, RouteError, inside
+from simulators.dropbox.errors import BadRequestError, RouteError, inside, refuse_path
 from simulators.dropbox.metadata import build_file, build_folder, build_metadata
 from simulators.dropbox.placing import find_free_name, prepare
 from simulators.dropbox.tree import File, Folder, NamespaceKind, Resource, walk
@@ -272,6 +272,8 @@ def _relocate(call: Call, argument: RelocationPath, *, autorename: bool, is_move
     mount = resource.mount if isinstance(resource, Folder) else None
     if is_move and mount is not None and mount.kind is not NamespaceKind.SHARED_FOLDER:
         raise RouteError("from_write", "team_folder")
+    if is_move and _is_same_place(call, argument, source):
+        return resource  # also a name that differs in capitals only: the answer is a success, and nothing changes
     folder, name = _find_target(call, argument, source, autorename=autorename, is_move=is_move)
     if isinstance(resource, Folder):
         _check_folder(resource, folder, is_move=is_move)
@@ -281,18 +283,21 @@ def _relocate(call: Call, argument: RelocationPath, *, autorename: bool, is_move
     return call.state.space.copy(resource, folder, name)
 
 
+def _is_same_place(call: Call, argument: RelocationPath, source: Place) -> bool:
+    with inside("to"):
+        return call.view.locate(argument.to_path).resource is source.resource
+
+
 def _find_target(
     call: Call, argument: RelocationPath, source: Place, *, autorename: bool, is_move: bool
 ) -> tuple[Folder, str]:
-    """The folder and the name to relocate to. Names that differ in capitals only are in each other's way."""
+    """The folder and the name to relocate to."""
     if argument.to_path.startswith("id:"):
-        raise RouteError("to", "malformed_path")
+        raise refuse_path(argument.to_path).within("to")
     with inside("to"):
         wanted = call.view.locate(argument.to_path)
     lower = tuple(part.lower() for part in wanted.parts)
     origin = tuple(part.lower() for part in source.parts)
-    if wanted.parts == source.parts:
-        raise RouteError("duplicated_or_nested_paths")
     if isinstance(source.resource, Folder) and len(lower) > len(origin) and lower[: len(origin)] == origin:
         raise RouteError("duplicated_or_nested_paths" if not is_move else "cant_move_folder_into_itself")
     with inside("to"):

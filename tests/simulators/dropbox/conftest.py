@@ -27,7 +27,7 @@ from tests.servers.asgi import serving
 from tests.servers.tls import Certificate
 from tests.simulators.dropbox.judging import Listening, Schemas, Sdk
 
-SPECS = os.environ.get("PROVIDER_SPECS_DIR")
+SPECS = os.environ.get("PROVIDER_SPECS_DIR") or None
 """A folder with published descriptions of providers: `dropbox/types.schema.json` is held against the answers, too."""
 
 

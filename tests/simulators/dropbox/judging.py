@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dropbox
 import dropbox.auth
@@ -112,7 +113,11 @@ class Listening:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(name=scope["path"].removeprefix(PREFIX), headers=_read_headers(scope["headers"]))
+        exchange = Exchange(
+            name=scope["path"].removeprefix(PREFIX),
+            headers=_read_headers(scope["headers"]),
+            query=dict(parse_qsl(scope["query_string"].decode())),
+        )
 
         async def hear() -> Message:
             message = await receive()
@@ -139,6 +144,7 @@ class Exchange:
 
     name: str
     headers: dict[str, str]
+    query: dict[str, str]
     asked: bytes = b""
     status: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
@@ -149,7 +155,7 @@ class Exchange:
         media_type = self.answer_headers.get("content-type", "")
         if self.status == 400:
             return [] if media_type == "text/plain; charset=utf-8" else [f"400 as {media_type}"]
-        if self.status == 416 or self.status >= 500 or (self.status == 429 and not self.answer):
+        if self.status == 304 or self.status >= 500 or (self.status == 429 and not self.answer):
             return []
         if "dropbox-api-result" in self.answer_headers:
             result = self.answer_headers["dropbox-api-result"]
@@ -165,6 +171,8 @@ class Exchange:
             problems += [judge.examine(self.name, "result", content) for judge in judges]
         elif content.keys() != {"error_summary", "error"}:
             problems.append(f"{self.status} as {content}")
+        elif content["error_summary"].startswith("range/not_satisfiable"):
+            pass  # the SDKs know this summary, although no published type has such a tag
         elif self.status == 409:
             problems += [judge.examine(self.name, "error", content["error"]) for judge in judges]
         else:
@@ -172,7 +180,7 @@ class Exchange:
         return [f"{self.status} {problem} in {result[:300]}" for problem in problems if problem is not None]
 
     def _read_argument(self) -> Any:
-        return json.loads(self.headers.get("dropbox-api-arg") or self.asked or b"null")
+        return json.loads(self.query.get("arg") or self.headers.get("dropbox-api-arg") or self.asked or b"null")
 
 
 def _read_headers(headers: Any) -> dict[str, str]:
