@@ -29,8 +29,9 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
-soak: $(VENV)/.dev ## crash runs by the hundred; SOAK_RUNS and SOAK_SEED say how many and which
-	@SOAK_RUNS=$${SOAK_RUNS:-400} $(BIN)/python -m tests.run tests/journeys/test_transfer_crash.py -n 2 -q
+soak: $(VENV)/.dev ## the long forms: crashes by the hundred, all faults of providers, 100,000 objects; see tests/README.md
+	@SOAK_RUNS=$${SOAK_RUNS:-400} FAULTS=$${FAULTS:-all} S3_OBJECTS_COUNT=$${S3_OBJECTS_COUNT:-100000} \
+		$(BIN)/python -m tests.run -n 2 -q $${SOAK_TESTS:-tests/journeys/test_transfer_crash.py tests/connectors/faulty tests/connectors/s3/test_paging.py}
 
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .

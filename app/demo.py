@@ -154,6 +154,7 @@ def describe_demo(settings: Settings, demo: Demo) -> str:
 Kloudless is ready.  API  {demo.base_url}/v1    Documentation  {demo.base_url}/docs
 The demo account {account.id} ({account.account}) serves {settings.demo_path}
 Keys for scripts are in {settings.demo_file}
+Connect an account of your own at {demo.base_url}/v1/oauth?client_id={demo.application_id}&response_type=token
 
 List the files, store one, read it:
   {curl} {storage}/folders/root/contents

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.accounts import service as accounts
+from app.connect import service as connect
 from app.core.locks import try_to_hold
 from app.core.state import State
 from app.idempotency import service as idempotency
@@ -38,6 +39,7 @@ JOBS = (
     Job(name="abort expired uploads", every_seconds=HOUR_SECONDS, run=uploads.abort_expired),
     Job(name="forget ended uploads", every_seconds=HOUR_SECONDS, run=uploads.delete_ended),
     Job(name="delete accounts of deleted applications", every_seconds=HOUR_SECONDS, run=accounts.delete_orphans),
+    Job(name="forget ended connections", every_seconds=HOUR_SECONDS, run=connect.delete_ended),
     Job(name="forget old Idempotency-Keys", every_seconds=HOUR_SECONDS, run=idempotency.delete_expired),
     Job(name="forget ended tasks", every_seconds=HOUR_SECONDS, run=tasks.forget_ended),
     Job(name="forget old requests", every_seconds=HOUR_SECONDS, run=requests.delete_old),

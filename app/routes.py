@@ -10,6 +10,7 @@ from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
 from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
+from app.connect import journey_endpoints as journeys
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
 from app.passthrough import endpoints as passthrough
@@ -29,6 +30,7 @@ from app.versions import endpoints as versions
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     connect.router,
+    journeys.direct,
     catalog.router,
     storage.router,
     storage.direct,

@@ -14,6 +14,7 @@ from app.accounts.callers import (
     authenticate,
     authorize,
     build_row,
+    check_scope,
     find_capabilities,
     find_service,
     open_connector,
@@ -268,7 +269,8 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
 @router.post("/{account_id}/storage/convert_id", name="convert_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
 async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawIdToEncode) -> Response:
     """The public id of something known by the storage's own id. Without `type` the storage is asked what it is."""
-    row = account[1]
+    caller, row = account
+    check_scope(caller, row)
     raw_id = body.raw_id or body.id
     if raw_id is None:
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "raw_id is required.")

@@ -218,13 +218,18 @@ async def delete_key(state: State, *, developer_id: int | None, application_id: 
         session.note_change(f"api_key:{deleted[0]}")
 
 
+async def find_live_application(state: State, application_id: str) -> Application | None:
+    """The application, unless it is deleted or switched off."""
+    async with state.db.reading() as session:
+        application = await ApplicationRepository(session).find(application_id)
+    return application if application is not None and application.is_active else None
+
+
 async def is_application_live(state: State, application_id: str) -> bool:
     """False once the application is deleted or switched off; bearer tokens die with it."""
 
     async def load() -> bool | None:
-        async with state.db.reading() as session:
-            application = await ApplicationRepository(session).find(application_id)
-        return True if application is not None and application.is_active else None
+        return True if await find_live_application(state, application_id) is not None else None
 
     return await state.cache.get(f"application:{application_id}", load) is True
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.pages import HEADERS
 from app.core.http.paths import read_segment
 from app.core.http.replies import DirectRoute, describe, get_request_state
 from app.core.state import get_state
@@ -74,7 +75,7 @@ async def head_link(request: Request) -> Response:
     if not _is_unlocked(request, visit):
         return _ask_for_password(request, visit)
     if visit.link.is_direct:
-        return await build_head_reply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+        return await build_head_reply(build_source(visit), request.headers, extra_headers=HEADERS)
     return pages.build_file_page(await get_file(visit), download_path=f"{_get_path(request)}/download")
 
 
@@ -152,7 +153,7 @@ async def head_link_download(request: Request) -> Response:
     """The headers of a link's file without the bytes."""
     visit = await _open_visit(request)
     if _is_unlocked(request, visit):
-        return await build_head_reply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+        return await build_head_reply(build_source(visit), request.headers, extra_headers=HEADERS)
     return _send_to_form(request)
 
 
@@ -167,7 +168,7 @@ async def _give_bytes(request: Request, visit: Visit) -> Response:
         url = await find_signed_url(visit, is_secure=_is_secure(request), now=now())
         if url is not None:
             return _redirect(url, 302)
-    return DownloadReply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+    return DownloadReply(build_source(visit), request.headers, extra_headers=HEADERS)
 
 
 def _ask_for_password(request: Request, visit: Visit) -> Response:
@@ -185,7 +186,7 @@ def _send_to_form(request: Request) -> Response:
 
 def _redirect(url: str, status: int) -> Response:
     location = quote(url, safe=":/%#?=@[]!$&'()*+,;~")
-    return Response(status_code=status, headers={**pages.HEADERS, "Location": location, "Cache-Control": "no-store"})
+    return Response(status_code=status, headers={**HEADERS, "Location": location, "Cache-Control": "no-store"})
 
 
 def _is_unlocked(request: Request, visit: Visit) -> bool:

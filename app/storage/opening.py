@@ -34,7 +34,7 @@ class Storage:
 
 async def open_storage(request: Request) -> Storage:
     """The storage that the path's `account_id` names, for the caller of this request. ApiError 401, 403, 404."""
-    caller, row = await authorize(request, read_segment(request.path_params["account_id"]))
+    caller, row = await authorize(request, read_segment(request.path_params["account_id"]), needs_storage=True)
     return await open_storage_of(request, caller, row)
 
 

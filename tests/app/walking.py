@@ -17,6 +17,8 @@ PUBLIC = frozenset(
         "GET /ready",
         "GET /v1/public/services",
         "GET /v1/public/services/{service_name}",
+        "GET /v1/oauth",
+        "POST /v1/oauth/token",
         "GET /l/{token}",
         "HEAD /l/{token}",
         "POST /l/{token}",
