@@ -30,8 +30,8 @@ class Viewer:
         """The properties of a file that are wanted; None is all."""
         look = _Look(self, file)
         shown = {}
-        for name in FILE_PROPERTIES if wanted is None else wanted & FILE_PROPERTIES.keys():
-            value = FILE_PROPERTIES[name](look)
+        for name, show in FILE_PROPERTIES.items():
+            value = show(look) if wanted is None or name in wanted else None
             if value is not None:
                 shown[name] = value
         return shown

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from simulators.core.faults import SAFE_KINDS, Chance
 from simulators.gdrive.exports import DOCUMENT
 from tests.servers.missing import skipping_when_missing
 from tests.simulators.gdrive.rclone import Rclone, running_rclone_on_drive
@@ -55,6 +56,14 @@ def test_both_sides_are_equal_when_they_were_synced_after_changes(rclone: Rclone
     rclone.run("check", tree, "gd:tree")
     revised = rclone.run("lsf", "--format", "sp", "--files-only", "gd:tree").splitlines()
     assert revised == ["7;a.txt"]
+
+
+def test_a_file_arrives_when_every_third_request_fails(rclone: Rclone, tree: Path) -> None:
+    rclone.place.world.faults.chance = Chance(seed=3, every=3, seconds=None, path="drive/v3")
+    rclone.run("copyto", "--low-level-retries=20", tree / "a.txt", "gd:folder/a.txt")
+    assert rclone.place.world.faults.counts.keys() == set(SAFE_KINDS)
+    rclone.place.world.faults.clear()
+    assert rclone.run("cat", "gd:folder/a.txt") == "hello"
 
 
 def test_a_part_is_read_when_cat_begins_in_the_middle(rclone: Rclone, tree: Path) -> None:
