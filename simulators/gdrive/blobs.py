@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 
 from simulators.core.contents import Draft
 from simulators.gdrive.records import Blob
@@ -31,7 +32,9 @@ class BlobWriter:
     def finish(self) -> Blob:
         content = self.draft.finish()
         md5, sha1, sha256 = (one.hexdigest() for one in self._hashes)
-        return Blob(content=content, md5=md5, sha1=sha1, sha256=sha256)
+        blob = Blob(content=content, md5=md5, sha1=sha1, sha256=sha256)
+        weakref.finalize(blob, content.path.unlink, missing_ok=True).atexit = False
+        return blob
 
     def drop(self) -> None:
         self.draft.drop()

@@ -66,15 +66,19 @@ class Channels:
     def close(self, channel: Channel) -> None:
         self._channels.pop(channel.id, None)
 
-    def _hear(self, change: Change) -> None:
+    def _hear(self, changes: list[Change]) -> None:
+        """A channel for one file hears of each change of it, one for all changes that there is something to see."""
+        now = self._store.now()
         for channel in list(self._channels.values()):
-            if channel.expires_at <= change.at:
+            if channel.expires_at <= now:
                 del self._channels[channel.id]
-            elif channel.file_id is not None:
-                if channel.file_id == change.file_id:
-                    self._send(channel, change.state, change.aspects)
-            elif channel.user_number in change.audience and channel.drive_id in {None, change.drive_id}:
-                self._send(channel, "change")
+            elif channel.file_id is None:
+                if any(_concerns(channel, change) for change in changes):
+                    self._send(channel, "change")
+            else:
+                for change in changes:
+                    if change.file_id == channel.file_id:
+                        self._send(channel, change.state, change.aspects)
 
     def _send(self, channel: Channel, state: str, aspects: frozenset[str] = frozenset()) -> None:
         channel.sent_count += 1
@@ -94,6 +98,10 @@ class Channels:
             headers["X-Goog-Changed"] = ",".join(sorted(aspects))
         body = b'{"kind":"drive#changes"}' if state == "change" else b""
         self._notices.post(channel.address, body=body, headers=headers)
+
+
+def _concerns(channel: Channel, change: Change) -> bool:
+    return channel.user_number in change.audience and channel.drive_id in {None, change.drive_id}
 
 
 def check_address(address: str) -> None:

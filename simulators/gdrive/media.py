@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ def send_blob(request: Request, blob: Blob, mime_type: str, *, name: str) -> Res
         status = 206
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size_bytes}"
     headers["Content-Length"] = str(end - start)
-    return StreamingResponse(blob.content.stream(start, end), status, headers)
+    return StreamingResponse(_stream(blob, start, end), status, headers)
 
 
 def read_range(header: str, size_bytes: int) -> tuple[int, int] | None:
@@ -50,3 +51,9 @@ def read_range(header: str, size_bytes: int) -> tuple[int, int] | None:
             location_type="header",
         )
     return start, end
+
+
+async def _stream(blob: Blob, start: int, end: int) -> AsyncIterator[bytes]:
+    """Has the bytes until the last of them is sent, whatever happens to the file meanwhile."""
+    async for chunk in blob.content.stream(start, end):
+        yield chunk

@@ -21,9 +21,9 @@ def rank(role: str | None) -> int:
     return 0 if role is None else ROLES.index(role) + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True)
 class Blob:
-    """Bytes with their checksums."""
+    """Bytes with their checksums; they are removed when nothing has them any more."""
 
     content: Content
     md5: str

@@ -34,7 +34,7 @@ class Store:
         self.world = world
         self.drives: dict[str, SharedDrive] = {}
         self.changes: list[Change] = []
-        self.listeners: list[Callable[[Change], None]] = []
+        self.listeners: list[Callable[[list[Change]], None]] = []
         self.on_new_root: Callable[[User, DriveFile], None] | None = None
         self.quota_bytes: dict[int, int] = {}
         self.reserved_ids: set[str] = set()
@@ -119,11 +119,14 @@ class Store:
         reached = [file, *(self.walk_below(file) if is_deep else ())]
         before = [access.list_audience(self, one) for one in reached]
         yield file
+        changes = []
         for one, audience in zip(reached, before, strict=True):
             is_there = one.id in self._files
             after = access.list_audience(self, one) if is_there else frozenset()
             one.version += 1
-            self._log(one, audience | after, state if is_there else "remove", frozenset(aspects))
+            known = state if is_there else "remove"
+            changes.append(self._append(one.id, one.drive_id, audience | after, known, frozenset(aspects)))
+        self._tell(changes)
 
     def add(self, file: DriveFile) -> None:
         """A new file at its place."""
@@ -134,7 +137,7 @@ class Store:
         self._files[file.id] = file
         self.reserved_ids.discard(file.id)
         self._attach(file)
-        self._log(file, access.list_audience(self, file), "add", frozenset())
+        self._tell([self._append(file.id, file.drive_id, access.list_audience(self, file), "add")])
 
     def move(self, file: DriveFile, parent: DriveFile) -> None:
         if parent is file or any(folder is file for folder in access.list_ancestors(self, parent)):
@@ -193,11 +196,12 @@ class Store:
             self._files.pop(file.id)
             self._children.pop(file.id, None)
         del self.drives[drive.id]
-        self._append(None, drive.id, audience, "remove", frozenset())
+        self._tell([self._append(None, drive.id, audience, "remove")])
 
     def note_drive(self, drive: SharedDrive) -> None:
         """The drive itself changed."""
-        self._append(None, drive.id, access.list_audience(self, self._files[drive.id]), "update", frozenset())
+        audience = access.list_audience(self, self._files[drive.id])
+        self._tell([self._append(None, drive.id, audience, "update")])
 
     # ------------------------------------------------------------ feed
 
@@ -262,12 +266,14 @@ class Store:
         if file.parent_id is not None:
             self._children.get(file.parent_id, {}).pop(file.id, None)
 
-    def _log(self, file: DriveFile, audience: frozenset[int], state: str, aspects: frozenset[str]) -> None:
-        self._append(file.id, file.drive_id, audience, state, aspects)
-
     def _append(
-        self, file_id: str | None, drive_id: str | None, audience: frozenset[int], state: str, aspects: frozenset[str]
-    ) -> None:
+        self,
+        file_id: str | None,
+        drive_id: str | None,
+        audience: frozenset[int],
+        state: str,
+        aspects: frozenset[str] = frozenset(),
+    ) -> Change:
         if len(self.changes) >= CHANGES_COUNT_MAX:
             del self.changes[0]
             self._forgotten_count += 1
@@ -281,8 +287,12 @@ class Store:
             aspects=aspects,
         )
         self.changes.append(change)
+        return change
+
+    def _tell(self, changes: list[Change]) -> None:
+        """What happened at once is told at once."""
         for listener in self.listeners:
-            listener(change)
+            listener(changes)
 
 
 def count_quota(file: DriveFile) -> int:

@@ -164,6 +164,18 @@ def test_what_changed_is_told_when_one_file_is_watched(place: Place, hook: Hook)
         assert hook.wait()["state"] == "remove"
 
 
+def test_one_message_comes_when_many_files_change_at_once(place: Place, service: Any, hook: Hook) -> None:
+    folder = service.files().create(body={"name": "F", "mimeType": FOLDER}).execute()["id"]
+    for name in ("a", "b"):
+        service.files().create(body={"name": name, "parents": [folder]}).execute()
+    wish = {"id": "c", "type": "web_hook", "address": hook.url}
+    service.changes().watch(pageToken=start(service), body=wish).execute()
+    assert hook.wait()["state"] == "sync"
+    service.files().update(fileId=folder, body={"trashed": True}).execute()
+    service.files().create(body={"name": "later"}).execute()
+    assert [hook.wait()["number"], hook.wait()["number"]] in (["2", "3"], ["3", "2"])
+
+
 def test_nobody_is_told_when_a_channel_has_ended(place: Place, hook: Hook) -> None:
     file_id = place.store(1, "a", b"")
     wish = {"id": "c", "type": "web_hook", "address": hook.url}

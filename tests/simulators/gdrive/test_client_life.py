@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import random
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaInMemoryUpload, MediaIoBaseDownload, MediaIoBaseUpload
+
+from tests.simulators.gdrive.conftest import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 CHUNK_BYTES = 256 * 1024
@@ -172,6 +175,20 @@ def test_everything_below_goes_when_a_folder_is_deleted(service: Any) -> None:
     with pytest.raises(HttpError):
         service.files().get(fileId=inner["id"]).execute()
     assert service.about().get(fields="storageQuota").execute()["storageQuota"]["usage"] == "0"
+
+
+def test_no_bytes_stay_behind_when_the_last_file_that_has_them_is_deleted(place: Place, service: Any) -> None:
+    file = make_file(service, "a", b"bytes")
+    copied = service.files().copy(fileId=file["id"]).execute()
+    blob = place.drive.store.get(file["id"]).blob
+    assert blob is not None
+    path = blob.content.path
+    del blob
+    service.files().delete(fileId=file["id"]).execute()
+    assert service.files().get_media(fileId=copied["id"]).execute() == b"bytes"
+    service.files().delete(fileId=copied["id"]).execute()
+    gc.collect()
+    assert not path.exists()
 
 
 def test_a_chosen_id_is_used_once_when_it_was_generated(service: Any) -> None:
