@@ -65,11 +65,19 @@ def list_granted(tree: Tree, file: DriveFile) -> list[Granted]:
 
 def applies(permission: Permission, user: User) -> bool:
     """Does it name this user, the user's domain, or everybody?"""
-    if permission.kind in {"user", "group"}:
-        return (permission.email or "").casefold() == user.email.casefold()
+    email = (permission.email or "").casefold()
+    if permission.kind == "group":
+        return user.team is not None and email == build_group_email(user.team)
+    if permission.kind == "user":
+        return email == user.email.casefold()
     if permission.kind == "domain":
         return user.email.casefold().endswith("@" + (permission.domain or "").casefold())
     return True
+
+
+def build_group_email(team: str) -> str:
+    """The address of the group that all members of a team are in."""
+    return "-".join(team.casefold().split()) + "@groups.example.com"
 
 
 def get_role(tree: Tree, file: DriveFile, user: User) -> str | None:

@@ -32,6 +32,7 @@ from simulators.gdrive.batch import answer_batch
 from simulators.gdrive.bodies import read_body
 from simulators.gdrive.call import Call, authenticate, check_scopes, read_json, read_parameters
 from simulators.gdrive.description import METHODS, SCHEMAS, Method
+from simulators.gdrive.directory import build_directory_routes
 from simulators.gdrive.discovery import show_discovery
 from simulators.gdrive.drive import Drive, build_drive
 from simulators.gdrive.errors import DriveError
@@ -130,6 +131,7 @@ def build_gdrive(world: World | None = None, *, samples: list[SampleFile] | None
             *build_oauth_routes(drive),
             *build_control_routes(world, provider=PROVIDER, scopes=DEFAULT_SCOPES),
             *(Route(route.path, _guard(route.endpoint), methods=["GET"]) for route in build_link_routes(drive)),
+            *(Route(route.path, _guard(route.endpoint), methods=["GET"]) for route in build_directory_routes(drive)),
             *_build_upload_routes(drive),
             *api.routes,
         ],

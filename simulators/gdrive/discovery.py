@@ -20,10 +20,11 @@ async def show_discovery(request: Request) -> Response:
     return JSONResponse(localize(load_document(), get_origin(request)))
 
 
-def load_document() -> dict[str, Any]:
+def load_document(name: str = "drive.v3") -> dict[str, Any]:
+    """404 if it cannot be had."""
     try:
         folder = resources.files(PACKAGE) / "discovery_cache" / "documents"
-        document: dict[str, Any] = json.loads((folder / "drive.v3.json").read_text())
+        document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
     except (ModuleNotFoundError, FileNotFoundError):
         message = "The discovery document comes from google-api-python-client, which is not installed."
         raise DriveError(404, "notFound", message) from None
@@ -31,4 +32,6 @@ def load_document() -> dict[str, Any]:
 
 
 def localize(document: dict[str, Any], origin: str) -> dict[str, Any]:
-    return document | {"rootUrl": f"{origin}/", "baseUrl": f"{origin}/drive/v3/", "mtlsRootUrl": f"{origin}/"}
+    """The same document with this address in it."""
+    base = f"{origin}/{document['servicePath']}"
+    return document | {"rootUrl": f"{origin}/", "baseUrl": base, "mtlsRootUrl": f"{origin}/"}

@@ -21,6 +21,7 @@ from simulators.core.grants import Client, CodeRequest, OAuthError, Tokens, chec
 from simulators.gdrive.bodies import FORM_BYTES_MAX, read_body, read_form
 from simulators.gdrive.call import get_origin
 from simulators.gdrive.description import METHODS
+from simulators.gdrive.directory import GROUP_SCOPES, USER_SCOPES
 from simulators.gdrive.drive import Drive
 from simulators.gdrive.service_accounts import FIRST_NUMBER, GRANT_TYPE
 
@@ -29,6 +30,7 @@ TOKEN_PATH = "/token"  # noqa: S105 - an address
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 DRIVE_SCOPES = frozenset().union(*(method.scopes for method in METHODS.values()))
 IDENTITY_SCOPES = frozenset({"openid", "email", "profile", "userinfo.email", "userinfo.profile"})
+KNOWN_SCOPES = DRIVE_SCOPES | USER_SCOPES | GROUP_SCOPES | IDENTITY_SCOPES
 CHALLENGE_METHODS = frozenset({"plain", "S256"})
 
 
@@ -136,7 +138,7 @@ class _OAuth:
             return self._drive.service_accounts.exchange(
                 form.get("assertion", ""),
                 token_url=f"{get_origin(request)}{TOKEN_PATH}",
-                known_scopes=DRIVE_SCOPES | IDENTITY_SCOPES,
+                known_scopes=KNOWN_SCOPES,
                 prefix=SCOPE_PREFIX,
             )
         client_id, secret = _read_basic(request) or (form.get("client_id", ""), form.get("client_secret"))
@@ -178,7 +180,7 @@ def _read_request(asked: dict[str, str], client: Client) -> CodeRequest:
     scopes = frozenset(scope.removeprefix(SCOPE_PREFIX) for scope in asked.get("scope", "").split())
     if not scopes:
         raise OAuthError("invalid_request", "scope is missing.")
-    unknown = scopes - DRIVE_SCOPES - IDENTITY_SCOPES
+    unknown = scopes - KNOWN_SCOPES
     if unknown:
         raise OAuthError("invalid_scope", f"There is no scope {', '.join(sorted(unknown))}.")
     method = asked.get("code_challenge_method", "plain")

@@ -28,6 +28,7 @@ from tests.servers.tls import Certificate
 from tests.simulators.gdrive.judging import Judge, Listening
 
 DOCUMENT = load_document()
+DIRECTORY_DOCUMENT = load_document("admin.directory_v1")
 SPECS = os.environ.get("PROVIDER_SPECS_DIR")
 """A folder with published descriptions of providers: `google/drive.v3.json` is held against the answers, too."""
 
@@ -65,6 +66,12 @@ class Place:
         document = localize(deepcopy(DOCUMENT), self.url)  # it changes what it is given
         return build_from_document(document, credentials=self.build_credentials(number, *scopes))
 
+    def build_directory(self, number: int) -> Any:
+        """The official client of the Directory API, signed in as that user."""
+        document = localize(deepcopy(DIRECTORY_DOCUMENT), self.url)
+        scopes = ("admin.directory.user.readonly", "admin.directory.group.readonly")
+        return build_from_document(document, credentials=self.build_credentials(number, *scopes))
+
     def store(self, number: int, name: str, data: bytes, mime_type: str = "text/plain") -> str:
         """A file in the root of that user's Drive, put there without the API; its id."""
         user, now = self.get_user(number), self.world.clock.now()
@@ -91,7 +98,7 @@ def running_place(certificate: Certificate | None = None) -> Iterator[Place]:
 
 def build_judges() -> list[Judge]:
     """What the client carries, always; what is published elsewhere, if it is at hand."""
-    judges = [Judge("client", DOCUMENT)]
+    judges = [Judge("client", DOCUMENT), Judge("directory", DIRECTORY_DOCUMENT)]
     if SPECS:
         judges.append(Judge("specs", json.loads((Path(SPECS) / "google" / "drive.v3.json").read_text())))
     return judges

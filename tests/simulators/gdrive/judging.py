@@ -10,8 +10,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-API_PREFIX = "/drive/v3/"
-PREFIXES = (API_PREFIX, "/upload/drive/v3/", "/resumable/upload/drive/v3/")
+ROOTS = ("/", "/upload/", "/resumable/upload/")
 JSON = b"application/json"
 BODILESS = (b"uploadType=resumable", b"alt=media")
 """The beginning of a session, and the bytes of an empty file."""
@@ -23,6 +22,7 @@ class Judge:
     def __init__(self, name: str, document: dict[str, Any]) -> None:
         self.name = name
         self.schemas: dict[str, Any] = document["schemas"]
+        self._prefixes = [root + document["servicePath"] for root in ROOTS]
         self._methods = [
             (method["httpMethod"], _compile(method["path"]), method)
             for resource in document["resources"].values()
@@ -31,7 +31,7 @@ class Judge:
 
     def find_method(self, http: str, path: str) -> dict[str, Any] | None:
         """The method that is called with this; names without a variable part first."""
-        for prefix in PREFIXES:
+        for prefix in self._prefixes:
             if path.startswith(prefix):
                 rest = path.removeprefix(prefix)
                 found = [method for verb, form, method in self._methods if verb == http and form.fullmatch(rest)]
