@@ -67,6 +67,7 @@ class SharedLink:
     expires: datetime | None = None
     allow_download: bool = True
     access: str = "viewer"
+    is_preview: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class Place:
     state: State
     listening: Listening
     url: str = ""
+    certificate: Certificate | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
     def get_user(self, number: int) -> User:
@@ -68,6 +69,8 @@ class Place:
     def build_session(self) -> requests.Session:
         session = self.stack.enter_context(requests.Session())
         session.trust_env = False
+        if self.certificate is not None:
+            session.verify = str(self.certificate.authority_path)
         session.mount("https://", Rerouting(self.url))
         return session
 
@@ -92,7 +95,7 @@ def running_place(
     app = build_dropbox(world, samples=samples or [])
     listening = Listening(app, build_judges())
     with serving(listening, certificate=certificate) as url, ExitStack() as stack:
-        yield Place(world, app.state.dropbox, listening, url, stack)
+        yield Place(world, app.state.dropbox, listening, url, certificate, stack)
     assert listening.problems == []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dropbox import sharing
 
 from tests.servers.missing import skipping_when_missing
 from tests.simulators.dropbox.rclone import Rclone, running_rclone_on_dropbox
@@ -76,3 +77,28 @@ def test_links_and_space_are_told(rclone: Rclone) -> None:
     assert rclone.run("lsjson", "--dirs-only", "db:").count('"Name":"folder"') == 1
     rclone.run("rmdir", "db:folder")
     assert "directory not found" in rclone.run("lsf", "db:folder", fails=True)
+
+
+def test_what_others_share_is_found_and_mounted(rclone: Rclone) -> None:
+    place = rclone.place
+    ben = place.build_sdk(2)
+    ben.files_upload(b"shared", "/Ours/deep/a.txt")
+    folder_id = ben.sharing_share_folder("/Ours").get_complete().shared_folder_id
+    member = sharing.AddMember(sharing.MemberSelector.email("ada@example.com"), sharing.AccessLevel.editor)
+    ben.sharing_add_folder_member(folder_id, [member])
+    file = ben.files_upload(b"alone", "/one.txt")
+    ben.sharing_add_file_member(file.id, [sharing.MemberSelector.email("ada@example.com")])
+    assert rclone.run("lsf", "--dropbox-shared-folders", "db:") == "Ours/\n"
+    assert rclone.run("cat", "--dropbox-shared-folders", "db:Ours/deep/a.txt") == "shared"
+    assert rclone.run("lsf", "--dropbox-shared-files", "db:") == "one.txt\n"
+    assert rclone.run("cat", "--dropbox-shared-files", "db:one.txt") == "alone"
+
+
+def test_a_team_space_is_used_when_it_is_named_as_the_root(rclone: Rclone) -> None:
+    space = rclone.place.state.space
+    space.add_team_folder("Sample Works", "Everyone")
+    root = space.get_root(rclone.place.get_user(1)).namespace_id
+    file = rclone.write("a.txt", b"a")
+    rclone.run("copyto", file, "db:Everyone/a.txt", "--dropbox-root-namespace", root)
+    listed = rclone.run("lsf", "-R", "--files-only", "db:", "--dropbox-root-namespace", root)
+    assert listed == "Everyone/a.txt\n"
