@@ -15,7 +15,7 @@ from simulators.core.users import User
 from simulators.dropbox.calls import Argument, Call, Download, ReadPath, Routes, Tagged, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError, inside
-from simulators.dropbox.state import SharedLink, State, build_member_id, build_team_id, format_time
+from simulators.dropbox.state import SharedLink, State, build_member_id, build_team_id, format_time, remember
 from simulators.dropbox.tree import File, Folder, Resource, read_parts
 
 PAGE_COUNT_MAX = 200
@@ -80,7 +80,7 @@ def create_link(call: Call, argument: CreateArgument) -> dict[str, Any]:
     link = SharedLink(url=url, resource_id=resource.resource_id, user_number=call.user.number)
     if argument.settings is not None:
         _apply(call, link, argument.settings)
-    call.state.shared_links[path] = link
+    remember(call.state.shared_links, path, link)
     return build_link(call, link, resource)
 
 

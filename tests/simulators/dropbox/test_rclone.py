@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dropbox import sharing
 
+from simulators.core.faults import Chance
 from tests.servers.missing import skipping_when_missing
 from tests.simulators.dropbox.rclone import Rclone, running_rclone_on_dropbox
 
@@ -65,6 +66,16 @@ def test_things_move_and_are_copied_at_the_server(rclone: Rclone) -> None:
     rclone.run("moveto", "db:to/three.txt", "db:to/THREE.txt")
     assert "THREE.txt" in rclone.run("lsf", "db:to")
     assert "files/copy_v2" in rclone.place.listening.called
+
+
+def test_a_tree_arrives_when_every_third_request_fails(rclone: Rclone) -> None:
+    for number in range(8):
+        rclone.write(f"{number % 2}/file {number}.txt", f"text {number}".encode())
+    rclone.place.world.faults.chance = Chance(seed=5, path="/2/")
+    rclone.run("copy", rclone.folder, "db:", "--low-level-retries", "20", "--retries", "9")
+    assert len(rclone.place.world.faults.counts) == 2
+    rclone.place.world.faults.clear()
+    rclone.run("check", rclone.folder, "db:")
 
 
 def test_links_and_space_are_told(rclone: Rclone) -> None:
