@@ -11,7 +11,7 @@ from dropbox import DropboxOAuth2Flow, DropboxOAuth2FlowNoRedirect
 from dropbox.exceptions import AuthError
 
 from simulators.core.world import SANDBOX_CLIENT
-from tests.simulators.dropbox.conftest import Place, Rerouting
+from tests.servers.dropbox import Place, Rerouting
 
 REDIRECT_URL = "http://localhost/callback?from=test"
 
