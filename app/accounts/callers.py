@@ -127,7 +127,6 @@ async def find_token_caller(
     token_hash = hash_token(token)
 
     async def load() -> Caller | None:
-        before_look_up()
         async with state.db.reading() as session:
             found = await AccountRepository(session).find_token(token_hash)
         if found is None:
@@ -135,7 +134,7 @@ async def find_token_caller(
         row, account = found
         return Caller(account.application_id, account.id, token_hash, row.scope)
 
-    caller = await state.cache.get(f"token:{token_hash}", load)
+    caller = await state.cache.get(f"token:{token_hash}", load, before_load=before_look_up)
     if caller is None or not await is_application_live(state, caller.application_id):
         return None
     return caller
@@ -290,14 +289,15 @@ def build_connector(
     )
 
 
-async def open_account(state: State, account_id: int) -> Connector:
+async def open_account(state: State, account_id: int, *, is_tidying: bool = False) -> Connector:
     """An account's connector for what goes on without a request. ApiError 404 once it is disconnected, 403 if it is
-    switched off.
+    switched off, unless it is only to free what was begun.
     """
     row = await load_row(state, account_id)
     if row is None:
         raise ApiError(ErrorCode.NOT_FOUND, "The account has been disconnected.")
-    check_switched_on(row)
+    if not is_tidying:
+        check_switched_on(row)
     return build_connector(state, row)
 
 

@@ -26,7 +26,7 @@ JOURNEY_SECONDS_MAX = 1800
 CODE_SECONDS_MAX = 60
 ATTEMPTS_MAX = 20
 """How often credentials may be tried on one journey, so that nobody tries out other people's with it."""
-RETENTION_SECONDS = 86_400
+RETENTION_HOURS = 24
 """How long ended journeys and codes are kept: a code that comes a second time ends the token that it became."""
 
 ENDED = "This page has ended: it was used already, or stood open too long. Go back to the application and start again."
@@ -178,4 +178,4 @@ async def redeem(state: State, code: str, *, application_id: str, redirect_uri: 
 async def delete_ended(state: State) -> int:
     """Forgets journeys and codes that ended long ago; returns how many."""
     async with state.db.writing() as session:
-        return await ConnectRepository(session).delete_ended(before=now() - timedelta(seconds=RETENTION_SECONDS))
+        return await ConnectRepository(session).delete_ended(before=now() - timedelta(hours=RETENTION_HOURS))

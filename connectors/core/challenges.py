@@ -107,13 +107,16 @@ class KnownChallenge:
         self.token, self._auth, self.learned_at, self.is_ageing = "", None, -math.inf, True
 
     def sign(self, request: httpx.Request) -> None:
-        """Answers the challenge in the headers of one attempt."""
+        """Answers the challenge in the headers of one attempt; grant_revoked for a user name that cannot be sent."""
         if self._auth is None:
             return
+        if self.is_ageing and not self.login.username.isprintable():  # Digest sends it as it is
+            text = "username: it has characters in it that cannot be sent to this server"
+            raise ConnectorError(ErrorKind.GRANT_REVOKED, text)
         flow = self._auth.auth_flow(request)
         next(flow)
         if not self._is_told:
-            refusal = {"WWW-Authenticate": self.token or ""}
+            refusal = [(b"WWW-Authenticate", (self.token or "").encode())]  # a realm may be in any language
             flow.send(httpx.Response(HTTPStatus.UNAUTHORIZED, headers=refusal, request=request))
             self._is_told = True
 

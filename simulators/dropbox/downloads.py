@@ -18,7 +18,7 @@ from simulators.dropbox.hashing import hash_content
 from simulators.dropbox.media import guess_media_type
 from simulators.dropbox.metadata import EXPORTS, NO_WISHES, build_file, build_folder, build_gone_version, get_ending
 from simulators.dropbox.ranges import stream_content
-from simulators.dropbox.state import State, TemporaryLink
+from simulators.dropbox.state import State, TemporaryLink, remember
 from simulators.dropbox.tree import File, Folder, Version
 
 TEMPORARY_LINK_SECONDS = 4 * 3600
@@ -101,14 +101,15 @@ def get_temporary_link(call: Call, argument: PathArgument) -> dict[str, Any]:
     if get_ending(version.name) in EXPORTS:
         raise RouteError("unsupported_file")
     key = secrets.token_urlsafe(32)
-    call.state.temporary_links[key] = TemporaryLink(
+    link = TemporaryLink(
         user_number=call.user.number,
         expires_at=call.state.world.clock.now() + timedelta(seconds=TEMPORARY_LINK_SECONDS),
         value=version,
         namespace_id=call.view.root.namespace_id,
     )
-    link = f"{call.content_origin}{TEMPORARY_LINK_PREFIX}{key}/file"
-    return {"metadata": describe(call, file, version), "link": link}
+    remember(call.state.temporary_links, key, link)
+    url = f"{call.content_origin}{TEMPORARY_LINK_PREFIX}{key}/file"
+    return {"metadata": describe(call, file, version), "link": url}
 
 
 def serve_temporary_link(request: Request, state: State) -> Response:

@@ -75,6 +75,8 @@ class _OAuth:
         user = self._state.world.users.find(int(number)) if number.isdigit() else None
         if user is None:
             return show_refusal(provider=PROVIDER, reason="There is no such user.")
+        if code_request.scopes & TEAM_SCOPES and not user.is_admin:
+            return show_refusal(provider=PROVIDER, reason="Only an admin of the team may allow this.")
         code = self._grants.allow(code_request, user_number=user.number)
         if redirect_url is None:
             return show_code(provider=PROVIDER, code=code)

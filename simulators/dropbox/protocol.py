@@ -46,6 +46,7 @@ class Protocol:
             await _read_rest(request)
             response = error.build_response()
         response.headers[REQUEST_ID_HEADER] = secrets.token_hex(16)
+        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     async def _answer(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from simulators.dropbox.calls import Argument, Call, ReadPath, Routes, WritePath
 from simulators.dropbox.errors import RouteError, inside
 from simulators.dropbox.metadata import build_metadata
 from simulators.dropbox.placing import prepare
-from simulators.dropbox.state import format_time
+from simulators.dropbox.state import format_time, remember
 from simulators.dropbox.tree import File
 
 REFERENCE_DAYS = 30 * 365
@@ -33,7 +33,7 @@ def get_reference(call: Call, argument: GetArgument) -> dict[str, Any]:
     with inside("path"):
         resource = call.view.get(argument.path)
     reference = secrets.token_urlsafe(16)
-    call.state.references[reference] = (call.client.client_id, resource.resource_id)
+    remember(call.state.references, reference, (call.client.client_id, resource.resource_id))
     expires = call.state.world.clock.now() + timedelta(days=REFERENCE_DAYS)
     return {
         "metadata": build_metadata(call.view, resource),

@@ -28,7 +28,7 @@ from simulators.dropbox.commits import CommitArgument, commit
 from simulators.dropbox.errors import RouteError
 from simulators.dropbox.hashing import BLOCK_BYTES, hash_bytes
 from simulators.dropbox.metadata import build_file
-from simulators.dropbox.state import SESSIONS_COUNT_MAX, UploadSession
+from simulators.dropbox.state import UploadSession, remember
 
 SESSION_SECONDS_MAX = 7 * 24 * 3600
 SESSION_TYPES = frozenset({"sequential", "concurrent"})
@@ -178,12 +178,9 @@ def check_finish_batch(call: Call, argument: PollArgument) -> dict[str, Any]:
 
 
 def keep_session(call: Call, session: UploadSession) -> str:
-    """Remembers a session for some days; the oldest one goes where there are too many."""
-    sessions = call.state.sessions
-    if len(sessions) >= SESSIONS_COUNT_MAX:
-        sessions.pop(next(iter(sessions)))
+    """Remembers a session for some days."""
     session_id = f"pid_upload_session:{secrets.token_urlsafe(36)}"
-    sessions[session_id] = session
+    remember(call.state.sessions, session_id, session)
     return session_id
 
 

@@ -10,7 +10,7 @@ from simulators.dropbox.calls import Argument, Call, Routes, Tagged
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError
 from simulators.dropbox.sharing_people import build_invitee, build_level, build_membership, find_person, read_level
-from simulators.dropbox.state import build_team_id
+from simulators.dropbox.state import build_team_id, format_time
 from simulators.dropbox.tree import AccessLevel, File, NamespaceKind
 
 PAGE_COUNT_MAX = 300
@@ -81,6 +81,7 @@ def add_file_members(call: Call, argument: AddFileMemberArgument) -> list[dict[s
                 file.invitees[email] = level
             else:
                 file.members[user.number] = level
+                file.invited_at.setdefault(user.number, call.state.world.clock.now())
             outcome = {".tag": "success", "success": {".tag": level.value}}
         member = {".tag": selector} if isinstance(selector, str) else selector
         outcomes.append({"member": member, "result": outcome})
@@ -267,6 +268,8 @@ def _build(call: Call, file: File) -> dict[str, Any]:
         "preview_url": f"{call.web_origin}/scl/fi/{file.resource_id.removeprefix('id:')}",
         "permissions": [],
     }
+    if call.user.number in file.invited_at:
+        described["time_invited"] = format_time(file.invited_at[call.user.number])
     if own is not None:
         described["access_type"] = {".tag": own.value}
     number = file.namespace.owner_number

@@ -15,7 +15,7 @@ from simulators.core.users import User
 from simulators.dropbox.calls import Argument, Call, Download, ReadPath, Routes, Tagged, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError, inside
-from simulators.dropbox.state import SharedLink, State, build_member_id, build_team_id, format_time
+from simulators.dropbox.state import SharedLink, State, build_member_id, build_team_id, format_time, remember
 from simulators.dropbox.tree import File, Folder, Resource, read_parts
 
 PAGE_COUNT_MAX = 200
@@ -80,7 +80,7 @@ def create_link(call: Call, argument: CreateArgument) -> dict[str, Any]:
     link = SharedLink(url=url, resource_id=resource.resource_id, user_number=call.user.number)
     if argument.settings is not None:
         _apply(call, link, argument.settings)
-    call.state.shared_links[path] = link
+    remember(call.state.shared_links, path, link)
     return build_link(call, link, resource)
 
 
@@ -134,7 +134,7 @@ def list_links(call: Call, argument: ListArgument) -> dict[str, Any]:
 def get_link_metadata(call: Call, argument: OpenArgument) -> dict[str, Any]:
     """What an address leads to."""
     resource = open_link(call, argument.url, argument.path or "", argument.link_password)
-    return build_link(call, _find_by_url(call.state, argument.url), resource)
+    return build_link(call, _find_by_url(call, argument.url), resource)
 
 
 @routes.download("sharing/get_shared_link_file", OpenArgument, scope="sharing.read", auth="app, user")
@@ -143,7 +143,7 @@ def get_link_file(call: Call, argument: OpenArgument) -> Download:
     resource = open_link(call, argument.url, argument.path or "", argument.link_password)
     if isinstance(resource, Folder):
         raise RouteError("shared_link_is_directory")
-    link = _find_by_url(call.state, argument.url)
+    link = _find_by_url(call, argument.url)
     if not link.allow_download and link.user_number != call.user.number:
         raise RouteError("shared_link_access_denied")
     return Download(result=build_link(call, link, resource), content=resource.version.content, rev=resource.version.rev)
@@ -151,11 +151,12 @@ def get_link_file(call: Call, argument: OpenArgument) -> Download:
 
 def open_link(call: Call, url: str, path: str, password: str | None) -> Resource:
     """What an address, and a path below it, lead this caller to; RouteError as SharedLinkError."""
-    link = _find_by_url(call.state, url)
+    link = _find_by_url(call, url)
     resource = find_linked(call.state, link, path)
     if resource is None:
         raise RouteError("shared_link_not_found")
-    if link.user_number != call.user.number and not can_open(call.state, link, call.user, password):
+    is_allowed = link.is_preview or link.user_number == call.user.number
+    if not is_allowed and not can_open(call.state, link, call.user, password):
         raise RouteError("shared_link_access_denied")
     return resource
 
@@ -298,11 +299,20 @@ def _find_link(call: Call, resource: Resource) -> SharedLink | None:
     return next((link for link in links if (link.resource_id, link.user_number) == wanted), None)
 
 
-def _find_by_url(state: State, url: str) -> SharedLink:
-    link = state.shared_links.get(_read_key(url))
-    if link is None:
+def _find_by_url(call: Call, url: str) -> SharedLink:
+    """A link that somebody made, or the address at which members see a file that is shared with them."""
+    key = _read_key(url)
+    link = call.state.shared_links.get(key)
+    if link is not None:
+        return link
+    resource = call.view.find_by_id(f"id:{key.rpartition('/')[2]}")
+    if not isinstance(resource, File):
         raise RouteError("shared_link_not_found")
-    return link
+    owner = resource.namespace.owner_number
+    number = call.user.number if owner is None else owner
+    return SharedLink(
+        url=url, resource_id=resource.resource_id, user_number=number, audience="members", is_preview=True
+    )
 
 
 def _read_key(url: str) -> str:
@@ -311,8 +321,8 @@ def _read_key(url: str) -> str:
 
 
 def _get_own(call: Call, url: str) -> tuple[SharedLink, Resource]:
-    link = _find_by_url(call.state, url)
-    if link.user_number != call.user.number:
+    link = _find_by_url(call, url)
+    if link.user_number != call.user.number or link.is_preview:
         raise RouteError("shared_link_access_denied")
     resource = call.state.space.resources.get(link.resource_id)
     if resource is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from simulators.core.contents import Draft
 from simulators.core.users import User
@@ -13,8 +13,9 @@ from simulators.core.world import World
 from simulators.dropbox.errors import RouteError
 from simulators.dropbox.space import Space
 
-JOBS_COUNT_MAX = 10_000
-SESSIONS_COUNT_MAX = 10_000
+KeptT = TypeVar("KeptT")
+
+KEPT_COUNT_MAX = 10_000
 ACCOUNT_ID_CHARACTERS = 40
 
 
@@ -67,6 +68,7 @@ class SharedLink:
     expires: datetime | None = None
     allow_download: bool = True
     access: str = "viewer"
+    is_preview: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,10 +112,9 @@ class State:
 
     def launch(self, kind: str, user: User, outcome: dict[str, Any]) -> dict[str, Any]:
         """Hides an outcome in a job; the answer that names the job."""
-        if len(self.jobs) >= JOBS_COUNT_MAX:
-            del self.jobs[next(iter(self.jobs))]
         job_id = f"dbjid:{secrets.token_urlsafe(24)}"
-        self.jobs[job_id] = Job(kind=kind, user_number=user.number, outcome=outcome, polls_left=self.settings.job_polls)
+        job = Job(kind=kind, user_number=user.number, outcome=outcome, polls_left=self.settings.job_polls)
+        remember(self.jobs, job_id, job)
         return {".tag": "async_job_id", "async_job_id": job_id}
 
     def poll(self, kind: str, user: User, job_id: str) -> dict[str, Any]:
@@ -125,6 +126,13 @@ class State:
             job.polls_left -= 1
             return {".tag": "in_progress"}
         return job.outcome
+
+
+def remember(store: dict[str, KeptT], key: str, value: KeptT) -> None:
+    """Keeps it; the oldest of its kind is forgotten where there would be too many."""
+    if len(store) >= KEPT_COUNT_MAX:
+        del store[next(iter(store))]
+    store[key] = value
 
 
 def build_account_id(user: User) -> str:

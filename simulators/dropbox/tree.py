@@ -59,6 +59,7 @@ class File:
     properties: dict[str, dict[str, str]] = field(default_factory=dict)
     members: dict[int, AccessLevel] = field(default_factory=dict)
     invitees: dict[str, AccessLevel] = field(default_factory=dict)
+    invited_at: dict[int, datetime] = field(default_factory=dict)
 
     @property
     def version(self) -> Version:

@@ -18,7 +18,7 @@ from simulators.dropbox.errors import BadRequestError, RouteError, UploadFailedE
 from simulators.dropbox.hashing import hash_content
 from simulators.dropbox.metadata import build_file
 from simulators.dropbox.sessions import keep_session
-from simulators.dropbox.state import State, TemporaryLink, UploadSession
+from simulators.dropbox.state import State, TemporaryLink, UploadSession, remember
 from simulators.dropbox.views import View
 
 LINK_SECONDS_MIN = 60
@@ -61,12 +61,13 @@ async def upload(call: Call, argument: UploadArgument) -> dict[str, Any]:
 def get_temporary_upload_link(call: Call, argument: TemporaryUploadLinkArgument) -> dict[str, Any]:
     """A URL that takes one upload, as this user."""
     key = secrets.token_urlsafe(24)
-    call.state.temporary_links[key] = TemporaryLink(
+    link = TemporaryLink(
         user_number=call.user.number,
         expires_at=call.state.world.clock.now() + timedelta(seconds=argument.duration),
         value=(call.user, call.client, call.route, argument.commit_info),
         namespace_id=call.view.root.namespace_id,
     )
+    remember(call.state.temporary_links, key, link)
     return {"link": f"{call.content_origin}{UPLOAD_LINK_PREFIX}{key}"}
 
 

@@ -98,6 +98,13 @@ def test_every_error_is_a_v1_error_whose_codes_are_named(operations: dict[tuple[
                 assert re.match(r"`\w+`: ", reply["description"]), (where, status)
 
 
+def test_every_reply_says_what_it_holds(operations: dict[tuple[str, str], dict[str, Any]]) -> None:
+    for where, operation in operations.items():
+        for status, reply in operation["responses"].items():
+            for media_type, content in reply.get("content", {}).items():
+                assert content["schema"], (where, status, media_type)
+
+
 def test_schemas_have_plain_names_and_say_what_they_are(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from simulators.core.world import SANDBOX_CLIENT
 from tests.servers.detour import running_detour
+from tests.servers.dropbox import Place, running_place
 from tests.servers.rclone import find_rclone
 from tests.servers.tls import issue_certificate
-from tests.simulators.dropbox.conftest import Place, running_place
 
 HOSTS = ("api.dropboxapi.com", "content.dropboxapi.com", "notify.dropboxapi.com", "www.dropbox.com")
 RUN_SECONDS_MAX = 100

@@ -16,9 +16,9 @@ from dropbox.exceptions import ApiError, InternalServerError, RateLimitError
 
 from simulators.core.faults import Chance, Fault, FaultKind, Faults, Rule
 from simulators.core.world import SANDBOX_CLIENT
+from tests.servers.dropbox import Place
 from tests.servers.loop import run_beside
 from tests.servers.scripted import Reply, ScriptedServer, Seen
-from tests.simulators.dropbox.conftest import Place
 
 UPLOAD = "upload$"
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dropbox import sharing
 
+from simulators.core.faults import Chance
 from tests.servers.missing import skipping_when_missing
 from tests.simulators.dropbox.rclone import Rclone, running_rclone_on_dropbox
 
@@ -66,6 +68,16 @@ def test_things_move_and_are_copied_at_the_server(rclone: Rclone) -> None:
     assert "files/copy_v2" in rclone.place.listening.called
 
 
+def test_a_tree_arrives_when_every_third_request_fails(rclone: Rclone) -> None:
+    for number in range(8):
+        rclone.write(f"{number % 2}/file {number}.txt", f"text {number}".encode())
+    rclone.place.world.faults.chance = Chance(seed=5, path="/2/")
+    rclone.run("copy", rclone.folder, "db:", "--low-level-retries", "20", "--retries", "9")
+    assert len(rclone.place.world.faults.counts) == 2
+    rclone.place.world.faults.clear()
+    rclone.run("check", rclone.folder, "db:")
+
+
 def test_links_and_space_are_told(rclone: Rclone) -> None:
     file = rclone.write("a.txt", b"a")
     rclone.run("copyto", file, "db:a.txt")
@@ -76,3 +88,28 @@ def test_links_and_space_are_told(rclone: Rclone) -> None:
     assert rclone.run("lsjson", "--dirs-only", "db:").count('"Name":"folder"') == 1
     rclone.run("rmdir", "db:folder")
     assert "directory not found" in rclone.run("lsf", "db:folder", fails=True)
+
+
+def test_what_others_share_is_found_and_mounted(rclone: Rclone) -> None:
+    place = rclone.place
+    ben = place.build_sdk(2)
+    ben.files_upload(b"shared", "/Ours/deep/a.txt")
+    folder_id = ben.sharing_share_folder("/Ours").get_complete().shared_folder_id
+    member = sharing.AddMember(sharing.MemberSelector.email("ada@example.com"), sharing.AccessLevel.editor)
+    ben.sharing_add_folder_member(folder_id, [member])
+    file = ben.files_upload(b"alone", "/one.txt")
+    ben.sharing_add_file_member(file.id, [sharing.MemberSelector.email("ada@example.com")])
+    assert rclone.run("lsf", "--dropbox-shared-folders", "db:") == "Ours/\n"
+    assert rclone.run("cat", "--dropbox-shared-folders", "db:Ours/deep/a.txt") == "shared"
+    assert rclone.run("lsf", "--dropbox-shared-files", "db:") == "one.txt\n"
+    assert rclone.run("cat", "--dropbox-shared-files", "db:one.txt") == "alone"
+
+
+def test_a_team_space_is_used_when_it_is_named_as_the_root(rclone: Rclone) -> None:
+    space = rclone.place.state.space
+    space.add_team_folder("Sample Works", "Everyone")
+    root = space.get_root(rclone.place.get_user(1)).namespace_id
+    file = rclone.write("a.txt", b"a")
+    rclone.run("copyto", file, "db:Everyone/a.txt", "--dropbox-root-namespace", root)
+    listed = rclone.run("lsf", "-R", "--files-only", "db:", "--dropbox-root-namespace", root)
+    assert listed == "Everyone/a.txt\n"

@@ -19,7 +19,7 @@ from dropbox.file_transfer import (
     UploadOptions,
 )
 
-from tests.simulators.dropbox.conftest import Place
+from tests.servers.dropbox import Place
 
 BLOCK_BYTES = 4 * 1024 * 1024
 

@@ -7,7 +7,7 @@ import pytest
 from dropbox import file_properties, files, sharing, team, users
 from dropbox.exceptions import ApiError
 
-from tests.simulators.dropbox.conftest import Place
+from tests.servers.dropbox import Place
 
 TEAM_SCOPES = (
     "files.team_metadata.write",

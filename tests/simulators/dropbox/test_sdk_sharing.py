@@ -10,7 +10,7 @@ import pytest
 from dropbox import common, file_properties, files, sharing
 from dropbox.exceptions import ApiError, AuthError, PathRootError
 
-from tests.simulators.dropbox.conftest import Place
+from tests.servers.dropbox import Place
 
 
 def test_a_link_is_made_changed_and_revoked(place: Place, sdk: dropbox.Dropbox) -> None:

@@ -11,7 +11,7 @@ from dropbox import DropboxOAuth2Flow, DropboxOAuth2FlowNoRedirect
 from dropbox.exceptions import AuthError
 
 from simulators.core.world import SANDBOX_CLIENT
-from tests.simulators.dropbox.conftest import Place, Rerouting
+from tests.servers.dropbox import Place, Rerouting
 
 REDIRECT_URL = "http://localhost/callback?from=test"
 
@@ -123,6 +123,13 @@ def test_the_page_says_why_when_a_request_is_wrong(browser: httpx.Client, change
     asked = {"client_id": SANDBOX_CLIENT.client_id, "response_type": "code", "redirect_uri": REDIRECT_URL, **change}
     reply = browser.get("/oauth2/authorize", params=asked)
     assert (reply.status_code, said in reply.text) == (400, True)
+
+
+def test_only_an_admin_lets_an_application_act_for_the_team(place: Place, browser: httpx.Client) -> None:
+    flow = _build_flow(place, consumer_secret=SANDBOX_CLIENT.client_secret, scope=["team_info.read"])
+    refused = _consent(browser, flow.start(), user=2)
+    assert (refused.status_code, "admin" in refused.text) == (400, True)
+    assert "code" in _read_answer(_consent(browser, flow.start(), user=1))
 
 
 def test_all_tokens_of_a_consent_die_when_one_is_revoked(place: Place) -> None:

@@ -16,8 +16,8 @@ from PIL import Image
 from simulators.core.samples import build_samples
 from simulators.core.world import SANDBOX_CLIENT
 from simulators.dropbox.app import build_table
-from tests.simulators.dropbox.conftest import SPECS, Place, running_place
-from tests.simulators.dropbox.judging import list_sdk_routes
+from tests.servers.dropbox import SPECS, Place, running_place
+from tests.servers.dropbox_judging import list_sdk_routes
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
