@@ -12,9 +12,9 @@ from pathlib import Path
 
 from simulators.core.world import SANDBOX_CLIENT
 from tests.servers.detour import Detour, running_detour
+from tests.servers.gdrive import Place, running_place
 from tests.servers.rclone import find_rclone
 from tests.servers.tls import issue_certificate
-from tests.simulators.gdrive.conftest import Place, running_place
 
 HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
 RUN_SECONDS_MAX = 100

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from simulators.core.faults import Fault, FaultKind, Rule
 from tests.servers.asgi import serving
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 MESSAGE_SECONDS_MAX = 20

@@ -12,7 +12,7 @@ import pytest
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaInMemoryUpload, MediaIoBaseDownload, MediaIoBaseUpload
 
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 CHUNK_BYTES = 256 * 1024

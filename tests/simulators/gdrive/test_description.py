@@ -11,9 +11,9 @@ import pytest
 from simulators.gdrive.app import HANDLERS
 from simulators.gdrive.description import METHODS, SCHEMAS
 from simulators.gdrive.presenting import FILE_PROPERTIES
-from tests.simulators.gdrive.conftest import DOCUMENT, SPECS, Place
+from tests.servers.gdrive import DOCUMENT, SPECS, Place
+from tests.servers.gdrive_judging import Judge
 from tests.simulators.gdrive.description import WRITTEN, build_description, dump
-from tests.simulators.gdrive.judging import Judge
 
 
 def test_the_written_description_is_up_to_date_when_the_client_is() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from googleapiclient.errors import HttpError
 
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 
 @pytest.fixture

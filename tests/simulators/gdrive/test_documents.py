@@ -14,7 +14,7 @@ from lxml import etree
 from PIL import Image
 
 from simulators.gdrive.exports import DOCUMENT, DOCX, EXPORTS, IMPORTS, SPREADSHEET, XLSX
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 TEXT = "Minutes <1> & more\nübermorgen\n"
 TABLE = "what,amount\nchairs,12\n"

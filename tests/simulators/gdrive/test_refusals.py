@@ -13,7 +13,7 @@ from googleapiclient.errors import HttpError
 from simulators.core.faults import Chance, Fault, FaultKind, Rule
 from simulators.core.samples import build_samples
 from simulators.gdrive.seeding import seed_drive
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from googleapiclient.errors import HttpError
 
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from googleapiclient.errors import HttpError
 
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 FOLDER = "application/vnd.google-apps.folder"
 

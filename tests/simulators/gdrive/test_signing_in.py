@@ -19,7 +19,7 @@ from googleapiclient.errors import HttpError
 from simulators.core.faults import Fault, FaultKind, Rule
 from simulators.core.world import SANDBOX_CLIENT
 from simulators.gdrive.discovery import load_document, localize
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 BACK = "http://127.0.0.1/back"
 DRIVE = "https://www.googleapis.com/auth/drive"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.simulators.gdrive.conftest import Place
+from tests.servers.gdrive import Place
 
 CHUNK_BYTES = 256 * 1024
 ASKING_COUNT_MAX = 500
