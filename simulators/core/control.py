@@ -4,6 +4,7 @@
     POST   /simulator/clock     {"advance_seconds": 14400}
     POST   /simulator/faults    {"kind": "rate_limited", "seconds": 2, "path": "upload", "times": 1}, see faults.py
     POST   /simulator/chance    {"seed": 7, "every": 3, "kinds": ["rate_limited", "unavailable"], "path": "/2/"}
+    POST   /simulator/budget    {"requests_max": 60, "seconds": 60, "path": "/2/"}: of each token, then 429
     DELETE /simulator/faults    all goes well again
     POST   /simulator/users     {"number": 4, "email": …, "given_name": …, "surname": …}
     POST   /simulator/tokens    {"user": 1, "client_id": …, "scopes": […]}: tokens without a consent page
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulators.core.faults import Chance, FaultKind, read_rule
+from simulators.core.faults import Budget, Chance, FaultKind, read_rule
 from simulators.core.grants import Grant, OAuthError
 from simulators.core.users import User
 from simulators.core.world import SANDBOX_CLIENT, World
@@ -37,6 +38,7 @@ def build_control_routes(world: World, *, provider: str, scopes: frozenset[str])
         ("clock", "POST", control.advance),
         ("faults", "POST", control.add_fault),
         ("chance", "POST", control.set_chance),
+        ("budget", "POST", control.set_budget),
         ("faults", "DELETE", control.clear_faults),
         ("users", "POST", control.add_user),
         ("tokens", "POST", control.issue_tokens),
@@ -75,6 +77,10 @@ class _Control:
     def set_chance(self, data: dict[str, Any]) -> dict[str, Any]:
         kinds = {"kinds": tuple(FaultKind(kind) for kind in data["kinds"])} if "kinds" in data else {}
         self._world.faults.chance = Chance(**{**data, **kinds})
+        return self.describe()
+
+    def set_budget(self, data: dict[str, Any]) -> dict[str, Any]:
+        self._world.faults.budget = Budget(**data)
         return self.describe()
 
     def clear_faults(self, _: dict[str, Any]) -> dict[str, Any]:

@@ -43,12 +43,13 @@ class FaultLayer:
         if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             await self._app(scope, receive, send)
             return
-        fault = self._faults.choose(scope["method"], scope["path"])
+        request = Request(scope, receive)
+        caller, now = read_bearer(request) or "", self._grants.clock.now()
+        fault = self._faults.choose(scope["method"], scope["path"], caller=caller, now=now)
         if fault is None:
             await self._app(scope, receive, send)
             return
         scope[FAULT_STATE] = fault
-        request = Request(scope, receive)
         if fault.kind in {FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE}:
             await _drain(receive)
             await self._refuse(request, fault)(scope, receive, send)

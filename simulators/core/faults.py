@@ -2,6 +2,7 @@
 
     rules   each says which requests it meets and how often; the first that applies wins
     chance  a seed decides which request of each `every` fails and in which way: the same seed, the same failures
+    budget  so many requests of one caller in so much time, and the next ones are told how long to wait
 
 The faults of the wire (an error instead of an answer, a slow one, half of one) are done by fault_layer.py for every
 provider alike. The others need to know what an answer means: the layer leaves them in the request's state, and the
@@ -10,15 +11,19 @@ simulator asks `take_fault` where it could happen.
 
 from __future__ import annotations
 
+import math
 import random
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from starlette.requests import Request
 
 RULES_COUNT_MAX = 1000
+CALLERS_COUNT_MAX = 10_000
 FAULT_STATE = "simulated_fault"
 
 
@@ -112,12 +117,37 @@ class Chance:
         return Fault(kind=self._random.choice(self.kinds), seconds=self.seconds, status=status)
 
 
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """What a provider bears from one caller: `requests_max` in any `seconds` to paths like `path`."""
+
+    requests_max: int
+    seconds: float
+    path: str = ""
+    _taken: dict[str, deque[datetime]] = field(init=False, default_factory=dict)
+
+    def take(self, caller: str, path: str, now: datetime) -> float | None:
+        """Takes one request from the budget; the seconds to wait if nothing is left of it."""
+        if not re.search(self.path, path):
+            return None
+        if caller not in self._taken and len(self._taken) >= CALLERS_COUNT_MAX:
+            del self._taken[next(iter(self._taken))]
+        taken = self._taken.setdefault(caller, deque())
+        while taken and (now - taken[0]).total_seconds() >= self.seconds:
+            taken.popleft()
+        if len(taken) >= self.requests_max:
+            return self.seconds - (now - taken[0]).total_seconds()
+        taken.append(now)
+        return None
+
+
 @dataclass(slots=True)
 class Faults:
     """All that shall go wrong in a simulator; `counts` says what did."""
 
     rules: list[Rule] = field(default_factory=list)
     chance: Chance | None = None
+    budget: Budget | None = None
     counts: dict[FaultKind, int] = field(default_factory=dict)
 
     def add(self, rule: Rule) -> None:
@@ -130,10 +160,14 @@ class Faults:
         """From now on all goes well."""
         self.rules.clear()
         self.chance = None
+        self.budget = None
 
-    def choose(self, method: str, path: str) -> Fault | None:
-        """What goes wrong with this request."""
-        fault = next((rule.fault for rule in self.rules if rule.meets(method, path)), None)
+    def choose(self, method: str, path: str, *, caller: str = "", now: datetime | None = None) -> Fault | None:
+        """What goes wrong with this request; without a time no budget is asked."""
+        wait = self.budget.take(caller, path, now) if self.budget is not None and now is not None else None
+        fault = None if wait is None else Fault(kind=FaultKind.RATE_LIMITED, seconds=math.ceil(wait))
+        if fault is None:
+            fault = next((rule.fault for rule in self.rules if rule.meets(method, path)), None)
         if fault is None and self.chance is not None:
             fault = self.chance.choose(path)
         if fault is not None:

@@ -56,6 +56,7 @@ async def commit(call: Call, argument: CommitArgument, content: Content) -> File
     with inside("properties_error"):
         check_groups(call, argument.property_groups or [])
     file = call.state.space.put_file(folder, name, content, content_hash, client_modified=client_modified)
+    file.version.author_number = call.user.number
     write_groups(file, argument.property_groups or [])
     return file
 

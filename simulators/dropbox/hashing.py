@@ -6,7 +6,6 @@ https://www.dropbox.com/developers/reference/content-hash
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from simulators.core.contents import Content
 
@@ -15,16 +14,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 
 def hash_content(content: Content) -> str:
     """The hash of a stored content."""
-    return _hash(content.read(start, BLOCK_BYTES) for start in range(0, content.size_bytes, BLOCK_BYTES))
-
-
-def hash_bytes(data: bytes) -> str:
-    """The hash of bytes."""
-    return _hash(data[start : start + BLOCK_BYTES] for start in range(0, len(data), BLOCK_BYTES))
-
-
-def _hash(blocks: Iterable[bytes]) -> str:
     whole = hashlib.sha256()
-    for block in blocks:
-        whole.update(hashlib.sha256(block).digest())
+    for start in range(0, content.size_bytes, BLOCK_BYTES):
+        whole.update(hashlib.sha256(content.read(start, BLOCK_BYTES)).digest())
     return whole.hexdigest()

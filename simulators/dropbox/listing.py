@@ -182,6 +182,7 @@ def _begin(call: Call, argument: ListFolderArgument, *, with_listing: bool) -> d
         "limit": argument.limit or LIST_LIMIT,
         "after": [] if with_listing else None,
         "since": call.state.space.journal.number,
+        "told": None,
     }
 
 
@@ -202,11 +203,12 @@ def _list_page(call: Call, position: dict[str, Any]) -> dict[str, Any]:
         position["after"] = list(page[-1].key) if has_more else None
     else:
         changes = _list_changes(view, position)
-        numbers = sorted({number for number, _ in changes})
-        taken = [(number, one) for number, one in changes if number in set(numbers[:limit])]
-        page = [one for _, one in taken]
-        has_more = len(numbers) > limit
-        position["since"] = numbers[limit - 1] if has_more else call.state.space.journal.number
+        page = [one for _, one in changes[:limit]]
+        has_more = len(changes) > limit
+        # A change of a whole folder can fill several pages: the next one goes on within it, after the last name.
+        number, last = changes[limit - 1] if has_more else (call.state.space.journal.number + 1, None)
+        position["since"] = number - 1
+        position["told"] = [number, list(last.key)] if last is not None else None
     return {
         "entries": [_describe(view, one, position) for one in page if not _is_hidden(call, one)],
         "cursor": write_cursor(call.state, "list_folder", call.user, position),
@@ -245,24 +247,25 @@ def _list_deleted(folder: Folder, parts: tuple[str, ...]) -> Iterator[Found]:
 
 
 def _list_changes(view: View, position: dict[str, Any]) -> list[tuple[int, Found]]:
-    """What a cursor has to tell, each path once, at its latest change."""
+    """What a cursor has to tell, each path once, at its latest change; in order, parents before what is in them."""
     latest: dict[Key, tuple[int, Found]] = {}
     for change in view.space.journal.list_after(position["since"]):
         parts = view.translate(change.namespace, change.path)
         if not parts:
             continue
         place = view.locate("".join(f"/{part}" for part in parts))
-        told = [_found(parts, place.resource, place.namespace.trails.get(place.inner_path))]
+        found = [_found(parts, place.resource, place.namespace.trails.get(place.inner_path))]
         if place.resource is not None:
             shown = view.build_parts(place.resource) or parts
-            told = [_found(shown, place.resource)]
+            found = [_found(shown, place.resource)]
             if change.is_deep and isinstance(place.resource, Folder):
-                told += _list_below(view, place.resource, shown, {**position, "recursive": True, "deleted": False})
-        for one in told:
+                found += _list_below(view, place.resource, shown, {**position, "recursive": True, "deleted": False})
+        for one in found:
             if _is_within(one.key, position):
-                latest.pop(one.key, None)
                 latest[one.key] = (change.number, one)
-    return list(latest.values())
+    told = position.get("told") or [0, []]
+    changes = sorted(latest.values(), key=lambda change: (change[0], change[1].key))
+    return [change for change in changes if (change[0], change[1].key) > (told[0], tuple(told[1]))]
 
 
 def _is_within(key: Key, position: dict[str, Any]) -> bool:

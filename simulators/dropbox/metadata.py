@@ -111,7 +111,9 @@ def build_folder(view: View, folder: Folder, *, wishes: Wishes = NO_WISHES) -> d
 def build_deleted(parts: Iterable[str], trail: Trail | None, wishes: Wishes = NO_WISHES) -> dict[str, Any]:
     """What is no longer there."""
     names = tuple(parts)
-    found = {".tag": "deleted", "name": names[-1] if trail is None else trail.name, **_build_paths(names)}
+    if trail is not None:
+        names = (*names[:-1], trail.name)
+    found = {".tag": "deleted", "name": names[-1], **_build_paths(names)}
     if wishes.restorable_info:
         found["is_restorable"] = trail is not None and bool(trail.versions)
     return found
@@ -151,7 +153,7 @@ def _build_file_sharing(view: View, file: File) -> dict[str, Any]:
     if shared is None:
         return {}
     info: dict[str, Any] = {"read_only": not view.can_write(file.namespace), "parent_shared_folder_id": shared}
-    owner = file.namespace.owner_number
+    owner = file.version.author_number or file.namespace.owner_number
     user = view.space.world.users.find(owner) if owner is not None else None
     if user is not None:
         info["modified_by"] = build_account_id(user)

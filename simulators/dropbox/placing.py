@@ -13,7 +13,11 @@ def prepare(view: View, path: str) -> Place:
     """The place that a path names, with its parents: they are made where they are missing. RouteError as WriteError."""
     place = _locate(view, path)
     if isinstance(place.resource, File) and not place.parts:
-        return place  # shared with the user, and not among the user's own files
+        # Shared with the user, and not among the user's own files.
+        level = place.resource.members.get(view.user.number)
+        if level is None or not level.can_write:
+            raise RouteError("no_write_permission")
+        return place
     if not place.parts:
         raise RouteError("conflict", "folder")
     for part in place.parts:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from simulators.core.contents import Draft
+from simulators.core.contents import Content, Draft
 from simulators.core.faults import FaultKind, take_fault
 from simulators.dropbox.calls import (
     BATCH_COUNT_MAX,
@@ -26,7 +26,7 @@ from simulators.dropbox.calls import (
 )
 from simulators.dropbox.commits import CommitArgument, commit
 from simulators.dropbox.errors import RouteError
-from simulators.dropbox.hashing import BLOCK_BYTES, hash_bytes
+from simulators.dropbox.hashing import BLOCK_BYTES, hash_content
 from simulators.dropbox.metadata import build_file
 from simulators.dropbox.state import UploadSession, remember
 
@@ -283,5 +283,9 @@ def _check_closed(session: UploadSession, offset: int) -> None:
 
 
 async def _check_piece(piece: Draft, expected: str | None) -> None:
-    if expected is not None and await asyncio.to_thread(lambda: hash_bytes(piece.read())) != expected:
+    if expected is None:
+        return
+    piece.rest()
+    written = Content(piece.path, piece.size_bytes)
+    if await asyncio.to_thread(hash_content, written) != expected:
         raise RouteError("content_hash_mismatch")

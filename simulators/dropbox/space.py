@@ -228,6 +228,7 @@ class Space:
     def convert(self, folder: Folder, namespace: Namespace) -> None:
         """A plain folder becomes the place where this new namespace is mounted; its contents move in."""
         namespace.root.own_children = folder.own_children
+        self.resources.pop(namespace.root.resource_id, None)
         namespace.root.resource_id = folder.resource_id
         folder.own_children = {}
         folder.mount = namespace
@@ -243,6 +244,7 @@ class Space:
         folder.own_children = namespace.root.own_children
         namespace.root.own_children = {}
         self._rehome(folder, folder.home)
+        self._keep(folder)
         self._note(folder, is_deep=True)
 
     # ------------------------------------------------------------ details

@@ -46,6 +46,7 @@ class Version:
     file_id: str
     name: str
     path: str
+    author_number: int | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -124,8 +124,9 @@ class View:
             return None
         if isinstance(resource, File) and self.user.number in resource.members:
             return resource
-        if isinstance(resource, Folder) and resource.mount is not None:
-            resource = resource.mount.mounts.get(self.user.number, resource)
+        if isinstance(resource, Folder) and (resource.mount is not None or resource.parent is None):
+            # One id stands for the root of a namespace and for every folder that mounts it.
+            resource = _get_inner(resource).mounts.get(self.user.number, resource)
         return resource if self.can_read(_get_inner(resource)) else None
 
     def find_trail(self, place: Place) -> Trail | None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from dropbox.exceptions import ApiError, InternalServerError, RateLimitError
 
-from simulators.core.faults import Chance, Fault, FaultKind, Faults, Rule
+from simulators.core.faults import Budget, Chance, Fault, FaultKind, Faults, Rule
 from simulators.core.world import SANDBOX_CLIENT
 from tests.servers.dropbox import Place
 from tests.servers.loop import run_beside
@@ -35,6 +35,20 @@ def test_a_client_is_told_to_wait_when_it_asks_too_often(place: Place, seconds: 
         sdk.files_upload(b"x" * 100_000, "/a.txt")
     assert refused.value.backoff == seconds
     assert sdk.files_list_folder("").entries == []
+
+
+def test_a_caller_waits_when_its_budget_is_spent(place: Place) -> None:
+    place.world.faults.budget = Budget(requests_max=2, seconds=60, path="/2/")
+    sdk = place.build_sdk(1, max_retries_on_rate_limit=0)
+    sdk.check_user("one")
+    sdk.check_user("two")
+    place.world.clock.advance(20)
+    with pytest.raises(RateLimitError) as refused:
+        sdk.check_user("three")
+    assert refused.value.backoff == 40
+    assert place.build_sdk(1).check_user("another token").result
+    place.world.clock.advance(40)
+    assert sdk.check_user("three").result == "three"
 
 
 def test_writes_are_refused_when_they_meet_each_other(place: Place) -> None:

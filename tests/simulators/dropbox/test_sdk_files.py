@@ -205,6 +205,25 @@ def test_changes_are_told_once_when_the_cursor_is_continued(sdk: dropbox.Dropbox
     assert sdk.files_list_folder_continue(changes.cursor).entries == []
 
 
+def test_a_folder_that_moved_is_told_page_by_page_with_all_that_is_in_it(sdk: dropbox.Dropbox) -> None:
+    names = [f"{number}.txt" for number in range(7)]
+    for name in names:
+        sdk.files_upload(b"x", f"/Old/{name}")
+    page = sdk.files_list_folder("", recursive=True, limit=3)
+    while page.has_more:
+        page = sdk.files_list_folder_continue(page.cursor)
+    sdk.files_move_v2("/Old", "/New")
+    told = []
+    page = sdk.files_list_folder_continue(page.cursor)
+    while page.has_more:
+        assert len(page.entries) == 3
+        told += page.entries
+        page = sdk.files_list_folder_continue(page.cursor)
+    told += page.entries
+    assert [entry.path_display for entry in told] == ["/Old", "/New", *(f"/New/{name}" for name in names)]
+    assert sdk.files_list_folder_continue(page.cursor).entries == []
+
+
 def test_a_long_poll_ends_when_something_changes(place: Place, sdk: dropbox.Dropbox) -> None:
     cursor = sdk.files_list_folder_get_latest_cursor("").cursor
     place.state.settings.longpoll_seconds_max = 0.01

@@ -94,6 +94,7 @@ def test_a_shared_folder_is_everybodys_until_it_is_unshared(place: Place, sdk: d
     ben.files_upload(b"y", "/project/other.txt")
     told = sdk.files_list_folder_continue(cursor).entries
     assert [entry.path_display for entry in told] == ["/Project/other.txt"]
+    assert told[0].sharing_info.modified_by == ben.users_get_current_account().account_id
     sdk.sharing_update_folder_member(shared.shared_folder_id, reader, sharing.AccessLevel.editor)
     assert not cleo.files_get_metadata("/Project/plan.txt").sharing_info.read_only
     job = sdk.sharing_remove_folder_member(shared.shared_folder_id, reader, leave_a_copy=False).get_async_job_id()
@@ -145,8 +146,12 @@ def test_a_file_is_shared_on_its_own(place: Place, sdk: dropbox.Dropbox) -> None
     members = sdk.sharing_list_file_members("/a.txt")
     assert [one.user.email for one in members.users] == ["ada@example.com", "cleo@example.org"]
     assert [one.invitee.get_email() for one in members.invitees] == ["no@example.net"]
+    with pytest.raises(ApiError) as refused:
+        cleo.files_upload(b"mine", file.id, mode=files.WriteMode.overwrite)
+    assert refused.value.error.get_path().reason.is_no_write_permission()
     level = sdk.sharing_update_file_member("/a.txt", people[0], sharing.AccessLevel.editor).access_level
     assert level.is_editor()
+    assert cleo.files_upload(b"mine", file.id, mode=files.WriteMode.overwrite).id == file.id
     assert sdk.sharing_remove_file_member_2("/a.txt", people[0]).is_success()
     with pytest.raises(ApiError) as gone:
         cleo.sharing_get_file_metadata(file.id)
