@@ -18,10 +18,10 @@ class Certificate:
     authority_path: Path
 
 
-def issue_certificate(folder: Path) -> Certificate:
-    """A new one in `folder`, for 127.0.0.1 and localhost."""
+def issue_certificate(folder: Path, *hosts: str) -> Certificate:
+    """A new one in `folder`, for 127.0.0.1 and localhost, and for hosts that a server stands in for."""
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost")
+    issued = authority.issue_cert("127.0.0.1", "localhost", *hosts)
     names = ("certificate.pem", "key.pem", "authority.pem")
     path, key_path, authority_path = (folder / name for name in names)
     issued.private_key_pem.write_to_path(key_path)
