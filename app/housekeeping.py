@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from app.connect import service as connect
 from app.core.locks import try_to_hold
 from app.core.state import State
 from app.disconnecting import service as disconnecting
@@ -55,6 +56,12 @@ JOBS = (
         rule="at once",
         every_seconds=HOUR_SECONDS,
         run=disconnecting.delete_orphans,
+    ),
+    Job(
+        name="forget ended connections",
+        rule=f"{connect.RETENTION_HOURS} hours after their end: what a code became is known until then",
+        every_seconds=HOUR_SECONDS,
+        run=connect.delete_ended,
     ),
     Job(
         name="forget old Idempotency-Keys",

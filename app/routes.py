@@ -10,9 +10,11 @@ from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
 from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
+from app.connect import journey_endpoints as journeys
 from app.disconnecting import endpoints as disconnecting
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
+from app.metrics import endpoints as metrics
 from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
@@ -31,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     disconnecting.router,
     connect.router,
+    journeys.direct,
     catalog.router,
     storage.router,
     storage.direct,
@@ -55,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     belongings.router,
     developers.router,
     system.router,
+    metrics.direct,
 )
 
 ALIASES = {"/v1/applications": "/v1/meta/applications", "/v1/developers": "/v1/meta/developers"}

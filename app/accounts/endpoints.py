@@ -14,6 +14,7 @@ from app.accounts.callers import (
     authenticate,
     authorize,
     build_row,
+    check_scope,
     find_capabilities,
     find_service,
     open_connector,
@@ -148,7 +149,7 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
     return {name: CapabilityValue(value) for name, value in values.items()}
 
 
-@router.get("", **describe(AccountPage, errors=AUTH_ERRORS))
+@router.get("", **describe(AccountPage, errors=ACCOUNT_ERRORS))
 async def list_accounts(
     request: Request,
     caller: AuthenticatedCaller,
@@ -260,10 +261,9 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
 @router.post("/{account_id}/storage/convert_id", name="convert_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
 async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawIdToEncode) -> Response:
     """The public id of something known by the storage's own id. Without `type` the storage is asked what it is."""
-    row = account[1]
-    raw_id = body.raw_id or body.id
-    if raw_id is None:
-        raise ApiError(ErrorCode.INVALID_PARAMETERS, "raw_id is required.")
+    caller, row = account
+    check_scope(caller, row)
+    raw_id = body.raw_id
     ref = Ref("folder" if body.type == "folder" else "file", RawId(raw_id))
     if body.type is None:
         try:

@@ -18,9 +18,11 @@ from app.accounts.callers import (
 )
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import AccountImport, AccountUpdate
+from app.accounts.scopes import parse_scopes
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.reading import check_text
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
@@ -46,7 +48,10 @@ def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, 
             continue
         if not isinstance(value, str):
             raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} must be a text.")
-        credentials[field.name] = value
+        try:
+            credentials[field.name] = check_text(value)
+        except ValueError as error:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} {error}.") from error
     for name in OAUTH_FIELDS:
         value = getattr(update, name)
         if value is not None:
@@ -320,22 +325,36 @@ async def list_orphan_ids(state: State, *, limit: int) -> list[int]:
 
 
 async def create_token(state: State, *, row: AccountRow, scope: str | None = None) -> tuple[str, str]:
-    """A new bearer token and its scope; the token is shown this once."""
+    """A new bearer token and its scope; the token is shown this once. ApiError 400 for what is no scope."""
+    try:
+        parse_scopes(scope or "")
+    except ValueError as error:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"scope: {error}.") from None
     token = generate_token()
     granted = scope or row.scope
     async with state.db.writing() as session:
         await get_account(session, row.id)
-        AccountRepository(session).add_token(
-            BearerToken(account_id=row.id, token_hash=hash_token(token), scope=granted, created_at=now())
-        )
+        add_token(session, token, account_id=row.id, scope=granted)
     return token, granted
+
+
+def add_token(session: WriteSession, token: str, *, account_id: int, scope: str) -> None:
+    """Lets a bearer token open an account."""
+    AccountRepository(session).add_token(
+        BearerToken(account_id=account_id, token_hash=hash_token(token), scope=scope, created_at=now())
+    )
 
 
 async def revoke_token(state: State, *, token_hash: str) -> None:
     """Ends one bearer token at once, in all processes; one that is gone is no error."""
     async with state.db.writing() as session:
-        await AccountRepository(session).delete_token(token_hash)
-        session.note_change(f"token:{token_hash}")
+        await drop_token(session, token_hash)
+
+
+async def drop_token(session: WriteSession, token_hash: str) -> None:
+    """As above, within a transaction."""
+    await AccountRepository(session).delete_token(token_hash)
+    session.note_change(f"token:{token_hash}")
 
 
 async def reseal_credentials(state: State, *, batch_count: int = 200) -> int:

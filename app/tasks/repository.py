@@ -58,6 +58,17 @@ class TaskRepository:
         query = select(Task.due_at).where(Task.due_at.is_not(None)).order_by(Task.due_at).limit(1)
         return await self._session.scalar(query)
 
+    async def count_open_kinds(self, *, limit: int) -> dict[tuple[str, str], int]:
+        """How many of the tasks that wait or run there are of each kind and state; looks at so many at most."""
+        waiting = select(Task.kind, Task.state).where(Task.due_at.is_not(None)).limit(limit).subquery()
+        counted = select(waiting.c.kind, waiting.c.state, func.count()).group_by(waiting.c.kind, waiting.c.state)
+        return {(kind, state): count for kind, state, count in await self._session.execute(counted)}
+
+    async def find_longest_due_at(self) -> datetime | None:
+        """Since when the task that waits longest, for a server and not for its time, could have been claimed."""
+        query = select(Task.due_at).where(Task.due_at.is_not(None), Task.state == "pending")
+        return await self._session.scalar(query.order_by(Task.due_at).limit(1))
+
     async def claim(self, *, now: datetime, until: datetime, skipped_applications: Collection[str]) -> Task | None:
         """Takes the task that has been due longest, of applications that are not skipped."""
         due = select(Task.id).where(Task.due_at <= now)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.metrics import TaskDepths
 from app.core.signals import Signals
 from app.core.state import State
 from app.models import Task
@@ -40,6 +41,20 @@ CHANGED = "tasks"
 def signal_name(task_id: uuid.UUID) -> str:
     """The name under which news of one task goes round."""
     return f"task:{task_id}"
+
+
+COUNTED_MAX = 10_000
+"""How many tasks are looked at to say how many there are."""
+
+
+async def measure_depths(state: State) -> TaskDepths:
+    """How many tasks wait and run, on whatever server."""
+    async with state.db.reading() as session:
+        repository = TaskRepository(session)
+        counts = await repository.count_open_kinds(limit=COUNTED_MAX)
+        due_at = await repository.find_longest_due_at()
+    late_seconds = 0.0 if due_at is None else max(0.0, (now() - due_at).total_seconds())
+    return TaskDepths(counts, late_seconds)
 
 
 async def create(

@@ -40,8 +40,8 @@ class Place:
 
     @property
     def can_be_sent(self) -> bool:
-        """False for a key that no URL can hold, since "." and ".." are directions there."""
-        return not any(segment in {".", ".."} for segment in self.key.split("/"))
+        """False for a key that no URL can hold: one that is no text, or has "." or ".." in it, directions there."""
+        return is_text(self.key) and not any(segment in {".", ".."} for segment in self.key.split("/"))
 
     @property
     def is_short_enough(self) -> bool:
@@ -137,8 +137,13 @@ def is_marker(key: str, folder: str) -> bool:
 
 
 def is_hidden(key: str) -> bool:
-    """True when a segment of the key is the connector's own."""
-    return key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key
+    """True when a segment of the key is the connector's own, or the key is no text, which S3 does not allow."""
+    return key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key or not is_text(key)
+
+
+def is_text(key: str) -> bool:
+    """False for a key that was bytes of another encoding."""
+    return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def check_name(name: str, folder: Place, *, is_folder: bool) -> None:
