@@ -27,7 +27,7 @@ from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.housekeeping import keep_house
 from app.requests.service import RequestLog
-from app.routes import ALIASES, ROUTERS
+from app.routes import ALIASES, FREQUENT, ROUTERS
 from app.system.endpoints import ASSETS_PATH
 from app.tasks.claims import BuildWork
 from app.tasks.runner import Runner
@@ -66,7 +66,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
-    for router in ROUTERS:
+    for router in sorted(ROUTERS, key=lambda router: router not in FREQUENT):
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
     for kind, handler in (

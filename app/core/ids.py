@@ -22,6 +22,7 @@ ROOT_ID = "root"
 """An account's top folder, in place of an id (contract 1.6)."""
 _VERSION = b"\x01"
 _FILE, _FOLDER = b"f", b"d"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class IdCodec:
@@ -75,7 +76,7 @@ class IdCodec:
         return None if plain is None else VersionId(plain.decode("utf-8", "surrogatepass"))
 
     def _seal(self, plain: bytes, associated: bytes) -> str:
-        return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
+        return _write_base64(_VERSION + self._cipher.encrypt(plain, [associated]))
 
     def _open(self, text: str, associated: bytes, characters_max: int) -> bytes | None:
         if not text or len(text) > characters_max or not text.isascii():
@@ -85,7 +86,7 @@ class IdCodec:
         except binascii.Error:
             return None
         # Base64 has several spellings of some byte strings; only the one we make counts.
-        if data[:1] != _VERSION or base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
+        if data[:1] != _VERSION or _write_base64(data) != text:
             return None
         try:
             return self._cipher.decrypt(data[1:], [associated])
@@ -95,3 +96,8 @@ class IdCodec:
 
 def _bind_to_file(account_id: int, file: RawId) -> bytes:
     return b"version:%d:" % account_id + file.encode("utf-8", "surrogatepass")
+
+
+def _write_base64(data: bytes) -> str:
+    """The letters that are safe in a URL, without padding."""
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

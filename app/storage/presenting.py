@@ -11,7 +11,7 @@ from connectors.core.resources import File, Folder, Kind, Parent, RawId, Ref, Re
 
 
 class Presenter:
-    """Makes the objects of one account for one request; parents that repeat on a page are made once."""
+    """Makes the objects of one account for one request; what is above them, and repeats on a page, is made once."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Presenter:
         self._can_list_recursively = can_list_recursively
         self._include_raw = include_raw
         self._parents: dict[tuple[RawId, str | None], ParentReply] = {}
+        self._ancestors: tuple[tuple[Parent, ...], list[ParentReply]] = ((), [])  # of the object before
 
     def href(self, path: str) -> str:
         """An absolute address below this account's storage."""
@@ -113,7 +114,11 @@ class Presenter:
     def _build_ancestors(self, ancestors: tuple[Parent, ...] | None) -> list[ParentReply] | None:
         if ancestors is None:
             return None
-        return [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
+        known, replies = self._ancestors
+        if known is not ancestors:
+            replies = [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
+            self._ancestors = ancestors, replies
+        return replies
 
     def _build_parent(self, parent: Parent | None) -> ParentReply | None:
         if parent is None:
