@@ -37,11 +37,11 @@ class IdCodec:
 
     def build_encoder(self, account_id: int) -> Callable[[Kind, RawId], str]:
         """`encode` for many ids of one account: what they have in common is made once."""
-        associated = b"resource:%d" % account_id
+        encrypt, associated = self._cipher.encrypt, [b"resource:%d" % account_id]
 
         def encode(kind: Kind, raw_id: RawId) -> str:
             plain = (_FILE if kind == "file" else _FOLDER) + raw_id.encode("utf-8", "surrogatepass")
-            return self._seal(plain, associated)
+            return _write_base64(_VERSION + encrypt(plain, associated))
 
         return encode
 

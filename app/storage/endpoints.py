@@ -167,7 +167,7 @@ async def list_contents(request: Request) -> Response:
             count=len(found.resources),
             page=page or FIRST_PAGE,
             next_page=next_page,
-            objects=[storage.present.build(resource) for resource in found.resources],
+            objects=list(map(storage.present.build, found.resources)),
             partial=found.is_partial,
         )
     )

@@ -79,9 +79,9 @@ class Presenter:
             mime_type=file.media_type,
             downloadable=file.is_downloadable,
             raw_id=file.raw_id,
-            owner=_build_person(file.owner_id),
-            creator=_build_person(file.creator_id),
-            last_modifier=_build_person(file.last_modifier_id),
+            owner=None if file.owner_id is None else PersonReply(file.owner_id),
+            creator=None if file.creator_id is None else PersonReply(file.creator_id),
+            last_modifier=None if file.last_modifier_id is None else PersonReply(file.last_modifier_id),
             ids={"default": public_id},
             href=f"{self._prefix}/files/{public_id}",
             raw=RawReply(file.raw_id, file.raw) if self._include_raw else UNSET,
@@ -100,9 +100,9 @@ class Presenter:
             ancestors=self._build_ancestors(folder.ancestors),
             path=folder.path,
             raw_id=folder.raw_id,
-            owner=_build_person(folder.owner_id),
-            creator=_build_person(folder.creator_id),
-            last_modifier=_build_person(folder.last_modifier_id),
+            owner=None if folder.owner_id is None else PersonReply(folder.owner_id),
+            creator=None if folder.creator_id is None else PersonReply(folder.creator_id),
+            last_modifier=None if folder.last_modifier_id is None else PersonReply(folder.last_modifier_id),
             can_create_folders=folder.can_create_folders,
             can_upload_files=folder.can_upload_files,
             can_list_recursively=self._can_list_recursively,
@@ -128,7 +128,3 @@ class Presenter:
         if reply is None:
             reply = self._parents[key] = ParentReply(self.encode(Ref("folder", parent.raw_id)), parent.name)
         return reply
-
-
-def _build_person(raw_id: str | None) -> PersonReply | None:
-    return None if raw_id is None else PersonReply(raw_id)

@@ -138,7 +138,7 @@ def is_marker(key: str, folder: str) -> bool:
 
 def is_hidden(key: str) -> bool:
     """True when a segment of the key is the connector's own."""
-    return key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key
+    return HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key)
 
 
 def check_name(name: str, folder: Place, *, is_folder: bool) -> None:
