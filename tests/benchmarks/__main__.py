@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.benchmarks.measuring import describe_machine
 from tests.benchmarks.origin import running_origin
 from tests.benchmarks.pages import FOLDER_SIZES, QUICK_FOLDER_SIZES
 from tests.benchmarks.run import Run
+from tests.benchmarks.server import running_server
 from tests.benchmarks.slow_readers import measure_slow_readers
 from tests.benchmarks.small import measure_small
 from tests.benchmarks.starting import measure_starting
@@ -91,8 +93,10 @@ def main(arguments: Sequence[str]) -> int:
         f"Command: `{command}`, rounds: {rounds_count}.",
         f"Machine: {describe_machine()}; {_read_nginx_version()}.",
     ]
-    with running_origin(QUICK_FOLDER_SIZES if options.quick else FOLDER_SIZES) as origin:
-        run = Run(origin=origin, is_quick=options.quick, rounds_count=rounds_count, note=_note)
+    with ExitStack() as stack:
+        origin = stack.enter_context(running_origin(QUICK_FOLDER_SIZES if options.quick else FOLDER_SIZES))
+        shared = stack.enter_context(running_server(origin)) if options.quick else None
+        run = Run(origin=origin, is_quick=options.quick, rounds_count=rounds_count, note=_note, shared_server=shared)
         for name in options.names or BENCHMARKS:
             benchmark = BENCHMARKS[name]
             table = benchmark.measure(run)

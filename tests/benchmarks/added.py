@@ -9,10 +9,9 @@ from tests.benchmarks.load import Plan
 from tests.benchmarks.measuring import Target, format_median, format_table, judge, measure
 from tests.benchmarks.pages import BUCKET, LISTING_ENTRIES_COUNT, ONE_ENTRY
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import BenchServer, running_server
+from tests.benchmarks.server import BenchServer
 from tests.benchmarks.straight import Question, measure_straight
 
-CONNECTIONS = (1, 16)
 PAGE = f"?page_size={LISTING_ENTRIES_COUNT}"
 
 
@@ -28,8 +27,8 @@ class Call:
 
 def measure_added(run: Run) -> str:
     """A row for each call and number of connections."""
-    with running_server(run.origin) as server:
-        rows = [_measure(run, server, call, count) for call in _list_calls(server) for count in CONNECTIONS]
+    with run.running_server() as server:
+        rows = [_measure(run, server, call, count) for call in _list_calls(server) for count in run.connections]
     heads = ("call", "connections", "straight CPU µs", "server CPU µs", "added µs", "target µs", "met", "server req/s")
     text = "Straight: the product's HTTP client over the same TLS asks, reads the whole reply and drops it."
     return f"{format_table(heads, rows)}\n\n{text}"

@@ -33,7 +33,7 @@ def measure_accounts(run: Run) -> str:
     """The same requests with few accounts and with many: of one account, of all in turn, and the list of them."""
     small, large = QUICK_ACCOUNTS if run.is_quick else ACCOUNTS
     with (
-        running_server(run.origin, accounts_count=small) as few,
+        run.running_server() if run.is_quick else running_server(run.origin, accounts_count=small) as few,
         running_server(run.origin, accounts_count=large) as many,
     ):
         rows = []
@@ -88,7 +88,7 @@ def measure_folders(run: Run) -> str:
     """All pages of small and of very large folders of S3."""
     sizes = QUICK_FOLDER_SIZES if run.is_quick else FOLDER_SIZES
     rows = []
-    with running_server(run.origin) as server:
+    with run.running_server() as server:
         targets = {}
         for size in sizes:
             pages = _find_pages(server, size)
@@ -133,7 +133,7 @@ def _find_pages(server: BenchServer, size: int) -> list[str]:
 def measure_files(run: Run) -> str:
     """Files from small to very large, down and up: the most memory that the server held."""
     rows = []
-    with running_server(run.origin) as server:
+    with run.running_server() as server:
         for size_mib in QUICK_SIZES_MIB if run.is_quick else SIZES_MIB:
             row = [f"{size_mib}"]
             for is_upload in (False, True):

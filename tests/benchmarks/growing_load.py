@@ -33,7 +33,7 @@ WORKERS_CONNECTIONS = 16
 def measure_connections(run: Run) -> str:
     """The same request over ever more connections."""
     rows = []
-    with running_server(run.origin) as server:
+    with run.running_server() as server:
         plan = _build_plan(run, server)
         measure(Target((server.process_id,), plan))  # caches
         for connections_count in QUICK_CONNECTIONS if run.is_quick else CONNECTIONS:

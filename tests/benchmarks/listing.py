@@ -25,7 +25,6 @@ from tests.benchmarks.pages import LISTING_ENTRIES_COUNT
 from tests.benchmarks.run import Run
 from tests.benchmarks.server import BenchServer, running_server
 
-CONNECTIONS = (1, 16)
 SLOWEST_RATIO_MAX = 3.0
 ACCOUNT_ID = 1
 ORIGIN_OF_CLIENT = "http://127.0.0.1:8000"
@@ -34,9 +33,9 @@ ORIGIN_OF_CLIENT = "http://127.0.0.1:8000"
 def measure_listing(run: Run) -> str:
     """The table of both servers, and where the time of one listing goes."""
     rows = []
-    with running_server(run.origin) as server, running_server(run.origin, kind="reference") as other:
+    with run.running_server() as server, running_server(run.origin, kind="reference") as other:
         check_equal(server, other)
-        for connections_count in CONNECTIONS:
+        for connections_count in run.connections:
             targets = {
                 f"listing x{connections_count}, response_model": build_target(other, connections_count, run.seconds),
                 f"listing x{connections_count}, server": build_target(server, connections_count, run.seconds),
@@ -56,7 +55,7 @@ def measure_listing(run: Run) -> str:
         f"<= {SLOWEST_RATIO_MAX:g} at x1",
     )
     run.note("listing, stage by stage")
-    return f"{format_table(heads, rows)}\n\n{measure_stages(run.origin)}"
+    return f"{format_table(heads, rows)}\n\n{measure_stages(run.origin, repeats_count=2 if run.is_quick else 30)}"
 
 
 def check_equal(server: BenchServer, other: BenchServer) -> None:
@@ -109,7 +108,7 @@ def _build_row(connections_count: int, theirs: list[Sample], ours: list[Sample])
     ]
 
 
-def measure_stages(origin: Origin, *, repeats_count: int = 30) -> str:
+def measure_stages(origin: Origin, *, repeats_count: int) -> str:
     """Microseconds of each stage on its own, in this process."""
     content = (origin.folder / "content" / "listings" / f"top-{LISTING_ENTRIES_COUNT}").read_bytes()
     ids = IdCodec(AESSIV.generate_key(512))

@@ -21,6 +21,8 @@ MIB = 2**20
 GIB = 2**30
 CLOCK_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 PRESETS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONHASHSEED")
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20)}
+"""As the image and the unit file set them."""
 
 
 @dataclass(frozen=True, slots=True)

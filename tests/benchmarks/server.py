@@ -39,7 +39,7 @@ from connectors.core.service import Options, Registry
 from connectors.registry import build_registry
 from tests.benchmarks import reference
 from tests.benchmarks.connector import MANIFEST, build_service
-from tests.benchmarks.measuring import build_environment
+from tests.benchmarks.measuring import MALLOC, build_environment
 from tests.benchmarks.origin import Origin
 from tests.benchmarks.pages import BUCKET
 from tests.servers.ports import find_free_port
@@ -50,9 +50,6 @@ STOP_SECONDS_MAX = 20.0
 PLENTY = 10**6
 POLL_SECONDS = 0.05
 ROWS_COUNT = 2000  # written at once
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20)}
-"""As the image and the unit file set them."""
-
 S3_CREDENTIALS = {"access_key_id": "AKBENCH", "secret_access_key": "made up", "bucket": BUCKET, "style": "path"}
 
 

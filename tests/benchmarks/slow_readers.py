@@ -14,7 +14,7 @@ from tests.benchmarks.measuring import (
     start_peak_memory,
 )
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import BenchServer, running_server
+from tests.benchmarks.server import BenchServer
 
 READERS_COUNT = 16
 BYTES_PER_SECOND = MIB
@@ -30,7 +30,7 @@ def measure_slow_readers(run: Run) -> str:
     """Memory before, and at most while all read."""
     run.origin.add_file(NAME, SIZE_MIB * MIB)
     seconds = QUICK_SECONDS if run.is_quick else SECONDS
-    with running_server(run.origin) as server:
+    with run.running_server() as server:
         asyncio.run(_read_all(server, 0.2))  # what the first download of all costs is not theirs
         before = read_memory_mib(server.process_id)
         start_peak_memory(server.process_id)

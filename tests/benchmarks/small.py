@@ -7,19 +7,17 @@ from dataclasses import replace
 from tests.benchmarks.load import Plan
 from tests.benchmarks.measuring import Target, format_median, format_table, list_ratios, measure_rounds
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import running_server
 
 SIZE_KIB = 16
 NAME = f"{SIZE_KIB}-kib.bin"
-CONNECTIONS = (1, 16)
 
 
 def measure_small(run: Run) -> str:
     """A row for each number of connections."""
     run.origin.add_file(NAME, SIZE_KIB * 1024)
     rows = []
-    with running_server(run.origin) as server:
-        for connections_count in CONNECTIONS:
+    with run.running_server() as server:
+        for connections_count in run.connections:
             nginx = Plan(
                 ports=[run.origin.proxy_port],
                 method="GET",

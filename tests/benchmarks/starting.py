@@ -9,15 +9,21 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from tests.benchmarks.measuring import build_environment, format_median, format_table, read_cpu_seconds, read_memory_mib
+from tests.benchmarks.measuring import (
+    MALLOC,
+    build_environment,
+    format_median,
+    format_table,
+    read_cpu_seconds,
+    read_memory_mib,
+)
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import MALLOC
 from tests.servers.ports import find_free_port
 from tests.servers.process import COMMAND, ROOT, STOP_SECONDS_MAX
 
 ANSWER_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 3.0
 QUICK_IDLE_SECONDS = 0.5
 
 

@@ -17,8 +17,7 @@ from pathlib import Path
 import httpx
 
 from connectors.core.transport import TransportSettings, build_transport
-from tests.benchmarks.measuring import LOAD_SECONDS_MAX, build_environment
-from tests.benchmarks.server import MALLOC
+from tests.benchmarks.measuring import LOAD_SECONDS_MAX, MALLOC, build_environment
 
 WARM_UP_COUNT = 20
 

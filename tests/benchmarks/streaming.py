@@ -21,7 +21,7 @@ from tests.benchmarks.measuring import (
 from tests.benchmarks.origin import Origin
 from tests.benchmarks.pages import file_name
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import BenchServer, running_server
+from tests.benchmarks.server import BenchServer
 
 CPU_RATIO_MAX = 1.2
 METADATA_HEADER = "X-Kloudless-Metadata"
@@ -57,7 +57,7 @@ def measure_streaming(run: Run) -> str:
     origin, note, rounds_count = run.origin, run.note, run.rounds_count
     workloads = QUICK_WORKLOADS if run.is_quick else WORKLOADS
     rows = []
-    with running_server(origin) as server:
+    with run.running_server() as server:
         for workload in workloads:
             targets = {
                 f"{workload.name}, nginx": Target((origin.proxy_process_id,), plan_for_nginx(origin, workload)),
