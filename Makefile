@@ -29,8 +29,11 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
-soak: $(VENV)/.dev ## crash runs by the hundred; SOAK_RUNS and SOAK_SEED say how many and which
-	@SOAK_RUNS=$${SOAK_RUNS:-400} $(BIN)/python -m tests.run tests/journeys/test_transfer_crash.py -n 2 -q
+soak: $(VENV)/.dev ## the long forms: crashes by the hundred, all faults of providers, 100,000 objects, a crowd, generated requests; see tests/README.md
+	@SOAK_RUNS=$${SOAK_RUNS:-400} FAULTS=$${FAULTS:-all} S3_OBJECTS_COUNT=$${S3_OBJECTS_COUNT:-100000} \
+		CROWD_CLIENTS=$${CROWD_CLIENTS:-1000} CROWD_SECONDS=$${CROWD_SECONDS:-60} \
+		$(BIN)/python -m tests.run -n 2 -q $${SOAK_TESTS:-tests/journeys/test_transfer_crash.py tests/connectors/faulty tests/connectors/s3/test_paging.py tests/journeys/test_crowd.py}
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run tests/app/document --timeout 7200 -n 2 -q
 
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .
@@ -46,6 +49,9 @@ fix: $(VENV)/.dev ## format, apply safe fixes, rewrite generated documentation
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+audit: $(VENV)/.dev ## known faults of the packages we run on, where the public databases can be reached
+	@$(BIN)/python -m tests.audit
+
 bench: $(VENV)/.dev ## measured ratios against named references (installs nginx if it is missing)
 	$(BIN)/python -m tests.benchmarks
 
@@ -56,4 +62,4 @@ lock: $(VENV)/.dev ## resolve the lock files anew
 clean: ## remove the environment and caches (never data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage*
 
-.PHONY: help run test soak check fix bench lock clean
+.PHONY: help run test soak check fix audit bench lock clean

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
+import structlog
 import typer
 from alembic.util import CommandError
 from pydantic import ValidationError
@@ -30,15 +31,18 @@ from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate, read_revision
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
-from app.demo import allow_this_machine, describe_demo, prepare_demo
+from app.demo import allow_this_machine, describe_demo, prepare_demo, show_metrics
+from app.disconnecting.service import disconnect_account
 from app.main import build_app
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
-from app.server import StartError, build_server, only_server, open_socket
+from app.server import StartError, build_server, only_server, open_sockets, raise_descriptor_limit
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
+
+log = structlog.get_logger("app.cli")
 
 cli = typer.Typer(
     name="kloudless",
@@ -141,17 +145,21 @@ def serve(
             migrate(settings)
         elif (revision := read_revision(settings.database_url_text)) != get_head():
             raise StartError(f"The database is at revision {revision}, not {get_head()}; run: kloudless migrate")
-        listener = open_socket(settings)
+        listeners = open_sockets(settings)
         greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
         if demo:
             settings = allow_this_machine(settings)
-            greeting = describe_demo(settings, _run(prepare_demo))
+            prepared = _run(prepare_demo)
+            settings = show_metrics(settings, prepared)
+            greeting = describe_demo(settings, prepared)
+        if missing_count := raise_descriptor_limit(settings):
+            log.warning("fewer connections than the settings allow", missing_descriptors=missing_count)
         app = build_app(settings)
         server = build_server(app, settings, on_stop=app.state.signals.stop)
         print(greeting, flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
         with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+            server.run(sockets=listeners)
         print("Stopped.", flush=True)
 
 
@@ -293,7 +301,7 @@ def remove_account(account_id: Annotated[int, typer.Argument(help="The account's
     """Disconnect an account: its secrets are purged and its tokens end. Its files stay where they are."""
 
     async def operation(state: State) -> None:
-        await accounts.delete_account(state, account_id=account_id)
+        await disconnect_account(state, account_id=account_id)
 
     _run(operation)
     print("Removed.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.callers import find_token_caller
@@ -28,6 +29,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import Credentials
 from app.core.settings import Settings
 from app.core.state import State
+from app.core.tokens import generate_token
 from connectors.core.service import Options
 
 APPLICATION_ID = Options().demo_application_id
@@ -51,6 +53,7 @@ class Demo(Struct, frozen=True):
     api_key: str
     developer_token: str
     accounts: tuple[DemoAccount, ...]
+    metrics_token: str = ""
 
 
 def allow_this_machine(settings: Settings) -> Settings:
@@ -58,6 +61,13 @@ def allow_this_machine(settings: Settings) -> Settings:
     if settings.allowed_networks:
         return settings
     return settings.model_copy(update={"allowed_networks": list(THIS_MACHINE)})
+
+
+def show_metrics(settings: Settings, demo: Demo) -> Settings:
+    """Lets the demo's own token see the metrics, unless the operator set another."""
+    if settings.metrics_token is not None:
+        return settings
+    return settings.model_copy(update={"metrics_token": SecretStr(demo.metrics_token)})
 
 
 async def prepare_demo(state: State) -> Demo:
@@ -84,7 +94,8 @@ async def prepare_demo(state: State) -> Demo:
         if caller is None or caller.account_id != row.id:
             token, _ = await create_token(state, row=row)
         accounts.append(DemoAccount(row.id, row.service, row.label, token))
-    demo = Demo(state.settings.base_url, APPLICATION_ID, api_key, developer_token, tuple(accounts))
+    metrics_token = (known.metrics_token if known else "") or generate_token()
+    demo = Demo(state.settings.base_url, APPLICATION_ID, api_key, developer_token, tuple(accounts), metrics_token)
     if demo != known:
         _write(state.settings.demo_file, demo)
     return demo
@@ -154,6 +165,7 @@ def describe_demo(settings: Settings, demo: Demo) -> str:
 Kloudless is ready.  API  {demo.base_url}/v1    Documentation  {demo.base_url}/docs
 The demo account {account.id} ({account.account}) serves {settings.demo_path}
 Keys for scripts are in {settings.demo_file}
+Connect an account of your own at {demo.base_url}/v1/oauth?client_id={demo.application_id}&response_type=token
 
 List the files, store one, read it:
   {curl} {storage}/folders/root/contents

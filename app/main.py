@@ -12,8 +12,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from app.core.errors import ApiError, ErrorCode, build_api_error
@@ -26,6 +29,8 @@ from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.fetching import service as fetching
 from app.housekeeping import keep_house
+from app.metrics.endpoints import MetricsPort
+from app.metrics.service import MetricsPage
 from app.requests.service import RequestLog
 from app.routes import ALIASES, FREQUENT, ROUTERS
 from app.system.endpoints import ASSETS_PATH
@@ -46,6 +51,9 @@ CODE_OF_STATUS = {
     413: ErrorCode.REQUEST_TOO_LARGE,
 }
 
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+"""FastAPI's own would tell collectors paths, queries and messages of exceptions; ours is in app/core/traces.py."""
+
 log = structlog.get_logger("app.main")
 
 
@@ -63,9 +71,11 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         strict_content_type=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_build_lifespan(state),
+        telemetry=NO_TELEMETRY,
     )
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
+    page = app.state.metrics_page = MetricsPage(state)
     for router in sorted(ROUTERS, key=lambda router: router not in FREQUENT):
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
@@ -79,7 +89,8 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
         app.add_exception_handler(kind, handler)
     build_document = document(app, structs=STRUCTS)
     app.openapi = build_document  # type: ignore[method-assign]  # FastAPI's documented way
-    return Edge(CanonicalPaths(app, aliases=ALIASES), state)
+    ports = {} if settings.metrics_port is None else {settings.metrics_port: MetricsPort(page)}
+    return Edge(CanonicalPaths(app, aliases=ALIASES), state, ports=ports)
 
 
 def _build_lifespan(state: State) -> Any:
@@ -158,11 +169,20 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return _answer(request, _build_json_error())
+    if any(tuple(detail["loc"]) == ("body",) for detail in details) and not _is_json(request):
+        text = "Send the body as JSON, with the header `Content-Type: application/json`."
+        return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, text))
     parts = []
     for detail in details[:5]:
         place = ".".join(str(part) for part in detail["loc"][1:]) or "body"
         parts.append(f"{place}: {detail['msg']}")
     return _answer(request, ApiError(ErrorCode.INVALID_PARAMETERS, "; ".join(parts)))
+
+
+def _is_json(request: Request) -> bool:
+    """True when the body was read as JSON; curl says of what it sends that it is a form, if it is told nothing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in {"", "application/json"} or kind.endswith("+json")
 
 
 def _build_json_error() -> ApiError:
@@ -176,7 +196,23 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     if error.status_code == ErrorCode.BAD_REQUEST.status:  # FastAPI's own: bytes that are no text, or nested too deep
         return _answer(request, _build_json_error())
     code = CODE_OF_STATUS.get(error.status_code, ErrorCode.BAD_REQUEST)
-    return _answer(request, ApiError(code, headers=dict(error.headers) if error.headers else None))
+    headers = dict(error.headers or {})
+    if code is ErrorCode.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_list_methods(request) or [headers.get("Allow", "")])
+    return _answer(request, ApiError(code, headers=headers))
+
+
+def _list_methods(request: Request) -> list[str]:
+    """The methods of the path that was asked for, which may have several routes."""
+    found = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # A word in a path may look like an id, too; the path that says it is meant.
+    path = min((route.path for route in found), key=lambda path: path.count("{"), default="")
+    return sorted({method for route in found if route.path == path for method in route.methods or ()})
 
 
 async def _answer_unexpected(request: Request, _error: Exception) -> Response:

@@ -35,13 +35,21 @@ operator_cli = typer.Typer()
 
 
 @operator_cli.command("doctor")
-def look_at_everything(as_json: Json = False) -> None:
+def look_at_everything(
+    is_deep: Annotated[
+        bool, typer.Option("--deep", help="Also call the storages: one account of each service and host.")
+    ] = False,
+    has_all_accounts: Annotated[bool, typer.Option("--all", help="With --deep: every account.")] = False,
+    as_json: Json = False,
+) -> None:
     """Look whether all is well with settings, database, keys, machine and network, and say what to do if not."""
+    if has_all_accounts and not is_deep:
+        raise typer.BadParameter("--all needs --deep")
     set_up_logging(level="error", log_format="text")
 
     async def operation() -> list[Finding]:
         findings = []
-        async for finding in examine():
+        async for finding in examine(is_deep=is_deep, has_all_accounts=has_all_accounts):
             findings.append(finding)
             if not as_json:
                 _tell(finding)

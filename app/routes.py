@@ -10,8 +10,11 @@ from app.applications import developer_endpoints as developers
 from app.applications import endpoints as applications
 from app.catalog import endpoints as catalog
 from app.connect import endpoints as connect
+from app.connect import journey_endpoints as journeys
+from app.disconnecting import endpoints as disconnecting
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
+from app.metrics import endpoints as metrics
 from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
 from app.properties import endpoints as properties
@@ -28,7 +31,9 @@ from app.versions import endpoints as versions
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
+    disconnecting.router,
     connect.router,
+    journeys.direct,
     catalog.router,
     storage.router,
     storage.direct,
@@ -53,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     belongings.router,
     developers.router,
     system.router,
+    metrics.direct,
 )
 
 FREQUENT: tuple[APIRouter, ...] = (files.direct, storage.direct)

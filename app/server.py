@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from app.core.http.protocol import LimitedHttpProtocol
 from app.core.settings import Settings
 
 LISTEN_BACKLOG_MAX = 2048
-KEEP_ALIVE_SECONDS = 75
+OTHER_DESCRIPTORS_MAX = 512  # databases, logs, what the interpreter itself opens
 
 
 class StartError(Exception):
@@ -48,22 +49,50 @@ def only_server(settings: Settings) -> Iterator[None]:
 
 
 def open_socket(settings: Settings) -> socket.socket:
-    """A listening socket; StartError when the address or port is not to be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    """The API's listening socket; StartError when the address or port is not to be had."""
+    return _listen(settings.host, settings.port, "Set KLOUDLESS_PORT (and KLOUDLESS_HOST) to an address that is free.")
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """The API's listening socket, and the metrics' if they have one of their own; StartError as above."""
+    sockets = [open_socket(settings)]
+    if settings.metrics_port is not None:
+        advice = "Set KLOUDLESS_METRICS_PORT (and KLOUDLESS_METRICS_HOST) to an address that is free."
+        try:
+            sockets.append(_listen(settings.metrics_host, settings.metrics_port, advice))
+        except StartError:
+            sockets[0].close()
+            raise
+    return sockets
+
+
+def _listen(host: str, port: int, advice: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio too switches off the delay of small packets on what it accepts: 40 ms a request.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(LISTEN_BACKLOG_MAX)
     except OSError as error:
         listener.close()
-        raise StartError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Set KLOUDLESS_PORT (and KLOUDLESS_HOST) to an address that is free."
-        ) from error
+        raise StartError(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
     listener.set_inheritable(True)
     return listener
+
+
+def raise_descriptor_limit(settings: Settings) -> int:
+    """Lets the process open as many descriptors as its limits on connections need, or as many as the system lets it.
+
+    Many systems let programs open 1024 unless they ask for more. Returns how many are missing.
+    """
+    wanted_count = settings.connections_max + 2 * settings.requests_parallel_max + OTHER_DESCRIPTORS_MAX
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted_count:
+        return 0
+    allowed_count = wanted_count if hard == resource.RLIM_INFINITY else min(wanted_count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed_count, hard))
+    return wanted_count - allowed_count
 
 
 class _Server(uvicorn.Server):
@@ -84,6 +113,8 @@ def build_server(app: ASGIApp, settings: Settings, *, on_stop: Callable[[], None
     class Protocol(LimitedHttpProtocol):
         head_bytes_max = settings.head_bytes_max
         head_seconds_max = settings.head_seconds_max
+        reply_idle_seconds_max = settings.reply_idle_seconds_max
+        connections_max = settings.connections_max
 
     return _Server(
         uvicorn.Config(
@@ -96,7 +127,7 @@ def build_server(app: ASGIApp, settings: Settings, *, on_stop: Callable[[], None
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=settings.keep_alive_seconds_max,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds_max),
         ),
         on_stop,

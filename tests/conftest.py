@@ -10,7 +10,11 @@ import pytest
 from tests.servers.missing import skipping_when_missing
 from tests.servers.postgres import running_postgres
 
-pytest_plugins = ("tests.connectors.behavior.offers",)
+pytest_plugins = (
+    "tests.connectors.behavior.offers",
+    "tests.connectors.faulty.extent",
+    "tests.servers.secrecy",
+)
 
 PRESETS = (
     "SSL_CERT_FILE",

@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 
 from app.accounts.repository import AccountRepository
+from app.accounts.scopes import is_storage_granted
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials, read_many_credentials
@@ -126,7 +127,6 @@ async def find_token_caller(
     token_hash = hash_token(token)
 
     async def load() -> Caller | None:
-        before_look_up()
         async with state.db.reading() as session:
             found = await AccountRepository(session).find_token(token_hash)
         if found is None:
@@ -134,7 +134,7 @@ async def find_token_caller(
         row, account = found
         return Caller(account.application_id, account.id, token_hash, row.scope)
 
-    caller = await state.cache.get(f"token:{token_hash}", load)
+    caller = await state.cache.get(f"token:{token_hash}", load, before_load=before_look_up)
     if caller is None or not await is_application_live(state, caller.application_id):
         return None
     return caller
@@ -151,10 +151,10 @@ async def load_row(state: State, account_id: int) -> AccountRow | None:
     return await state.cache.get(f"account:{account_id}", load)
 
 
-async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountRow]:
+async def authorize(request: Request, account_id: str, *, needs_storage: bool = False) -> tuple[Caller, AccountRow]:
     """The caller and the account it names in the path: digits, or `me` for the token's own.
 
-    ApiError 401, 403, 404; 429 beyond a limit.
+    With `needs_storage` a token's scope must cover the account's files. ApiError 401, 403, 404; 429 beyond a limit.
     """
     caller = await authenticate(request)
     if account_id == "me":
@@ -170,6 +170,8 @@ async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountR
     row = await load_row(get_state(request), number)
     if row is None or row.application_id != caller.application_id:
         raise ApiError(ErrorCode.NOT_FOUND, "There is no such account.")
+    if needs_storage:
+        check_scope(caller, row)
     state = get_request_state(request)
     state.account_id, state.service = row.id, row.service
     if caller.account_id is None:
@@ -178,15 +180,24 @@ async def authorize(request: Request, account_id: str) -> tuple[Caller, AccountR
     return caller, row
 
 
+def check_scope(caller: Caller, row: AccountRow) -> None:
+    """ApiError 403 for a token whose scope does not cover the account's files."""
+    if caller.account_id is not None and not is_storage_granted(caller.scope, row.service):
+        raise ApiError(
+            ErrorCode.FORBIDDEN,
+            f"The token's scope is {caller.scope!r}, which does not cover the account's files; ask for 'storage'.",
+        )
+
+
 async def authorize_many(request: Request, account_ids: str) -> list[tuple[Caller, AccountRow]]:
-    """The accounts that a path names by their numbers, separated by commas, and for each who may open it, in order.
+    """The accounts that a path names by their numbers, separated by commas, and for each who may use it, in order.
 
     That is the application by its API key, or a bearer token for every account, in any order. A single account is as
     for `authorize`. ApiError 400, 401, 403, 404; 429 beyond a limit.
     """
     names = [name.strip() for name in account_ids.split(",")]
     if len(names) == 1:
-        return [await authorize(request, account_ids)]
+        return [await authorize(request, account_ids, needs_storage=True)]
     if len(names) > ACCOUNTS_MAX or len(set(names)) < len(names) or "me" in names:
         raise ApiError(
             ErrorCode.INVALID_PARAMETERS,
@@ -199,6 +210,7 @@ async def authorize_many(request: Request, account_ids: str) -> list[tuple[Calle
         row = await load_row(get_state(request), number)
         if row is None or row.application_id != caller.application_id:
             raise ApiError(ErrorCode.NOT_FOUND, f"There is no account {number}.")
+        check_scope(caller, row)
         admit_account(request, number)
         hold_account(request, number)
         authorized.append((caller, row))
@@ -277,14 +289,15 @@ def build_connector(
     )
 
 
-async def open_account(state: State, account_id: int) -> Connector:
+async def open_account(state: State, account_id: int, *, is_tidying: bool = False) -> Connector:
     """An account's connector for what goes on without a request. ApiError 404 once it is disconnected, 403 if it is
-    switched off.
+    switched off, unless it is only to free what was begun.
     """
     row = await load_row(state, account_id)
     if row is None:
         raise ApiError(ErrorCode.NOT_FOUND, "The account has been disconnected.")
-    check_switched_on(row)
+    if not is_tidying:
+        check_switched_on(row)
     return build_connector(state, row)
 
 

@@ -14,6 +14,7 @@ from app.accounts.callers import (
     authenticate,
     authorize,
     build_row,
+    check_scope,
     find_capabilities,
     find_service,
     open_connector,
@@ -41,7 +42,6 @@ from app.core.http.replies import (
     JsonReply,
     build_numbered_list,
     describe,
-    empty_reply,
     get_request_state,
 )
 from app.core.ids import ROOT_ID
@@ -149,7 +149,7 @@ def build_capability_map(capabilities: Capabilities) -> dict[str, CapabilityValu
     return {name: CapabilityValue(value) for name, value in values.items()}
 
 
-@router.get("", **describe(AccountPage, errors=AUTH_ERRORS))
+@router.get("", **describe(AccountPage, errors=ACCOUNT_ERRORS))
 async def list_accounts(
     request: Request,
     caller: AuthenticatedCaller,
@@ -230,13 +230,6 @@ async def update_account(request: Request, account: AuthorizedAccount, body: Acc
     return JsonReply(build_account_reply(request, row, caller=caller, is_full=True))
 
 
-@router.delete("/{account_id}", **describe(status=204, errors=ACCOUNT_ERRORS))
-async def delete_account(request: Request, account: AuthorizedAccount) -> Response:
-    """Disconnects the account: its secrets are purged and its tokens stop working. Its files stay where they are."""
-    await service.delete_account(get_state(request), account_id=account[1].id)
-    return empty_reply()
-
-
 @router.post("/{account_id}/tokens", **describe(TokenReply, status=201, errors=ACCOUNT_ERRORS, takes_key=True))
 async def create_token(
     request: Request, account: AuthorizedAccount, body: Annotated[TokenCreate | None, Body()] = None
@@ -268,10 +261,9 @@ async def get_capabilities(request: Request, account: AuthorizedAccount) -> Resp
 @router.post("/{account_id}/storage/convert_id", name="convert_id", **describe(EncodedId, errors=ACCOUNT_ERRORS))
 async def encode_raw_id(request: Request, account: AuthorizedAccount, body: RawIdToEncode) -> Response:
     """The public id of something known by the storage's own id. Without `type` the storage is asked what it is."""
-    row = account[1]
-    raw_id = body.raw_id or body.id
-    if raw_id is None:
-        raise ApiError(ErrorCode.INVALID_PARAMETERS, "raw_id is required.")
+    caller, row = account
+    check_scope(caller, row)
+    raw_id = body.raw_id
     ref = Ref("folder" if body.type == "folder" else "file", RawId(raw_id))
     if body.type is None:
         try:

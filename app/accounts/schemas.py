@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.core.http.reading import Flag, JsonObject, Text, read_time
 from app.core.http.replies import NumberedList
 from connectors.core.manifest import Capabilities, Limits
+from connectors.core.resources import Kind
 
 Time = Annotated[datetime, Meta(tz=True)]
 LABEL_CHARACTERS_MAX = 320
@@ -129,13 +130,19 @@ class AccountImport(AccountUpdate):
 
 
 class RawIdToEncode(BaseModel):
-    """A provider's own id; `id` is an older name for `raw_id`."""
+    """A provider's own id."""
 
     model_config = ConfigDict(extra="ignore")
 
-    raw_id: str | None = Field(None, min_length=1, max_length=4096)
-    id: str | None = Field(None, min_length=1, max_length=4096)
-    type: str | None = Field(None, pattern="^(file|folder)$")
+    raw_id: str = Field(min_length=1, max_length=4096)
+    type: Kind | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("raw_id") is None and "id" in data:
+            return {**data, "raw_id": data["id"]}
+        return data
 
 
 class TokenCreate(BaseModel):

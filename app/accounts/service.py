@@ -18,9 +18,11 @@ from app.accounts.callers import (
 )
 from app.accounts.repository import AccountRepository
 from app.accounts.schemas import AccountImport, AccountUpdate
+from app.accounts.scopes import parse_scopes
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.reading import check_text
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
@@ -32,7 +34,6 @@ from connectors.core.resources import Identity, Probe
 OAUTH_FIELDS = ("token_secret", "refresh_token")
 DEFAULT_PERMISSION = "default"
 UNKNOWN_IDENTITY = "unverified:"
-ORPHAN_BATCH_COUNT = 100
 
 
 def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, str]:
@@ -47,7 +48,10 @@ def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, 
             continue
         if not isinstance(value, str):
             raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} must be a text.")
-        credentials[field.name] = value
+        try:
+            credentials[field.name] = check_text(value)
+        except ValueError as error:
+            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} {error}.") from error
     for name in OAUTH_FIELDS:
         value = getattr(update, name)
         if value is not None:
@@ -295,8 +299,17 @@ async def _adopt_identity(session: WriteSession, account: Account, identity: Ide
     return account.identity_key == identity.key
 
 
-async def delete_account(state: State, *, account_id: int) -> None:
-    """Disconnects: secrets are purged, tokens and tasks end; the id is never given to another account."""
+async def close_account(state: State, *, account_id: int) -> None:
+    """Lets nobody begin anything more with an account, and tells its tasks to end. ApiError 404."""
+    async with state.db.writing() as session:
+        account = await get_account(session, account_id)
+        account.is_enabled = False
+        await cancel_all(session, account_id=account_id)
+        session.note_change(f"account:{account_id}")
+
+
+async def purge_account(state: State, *, account_id: int) -> None:
+    """Purges the secrets of an account, and ends its tokens; the id is never given to another one. ApiError 404."""
     async with state.db.writing() as session:
         account = await get_account(session, account_id)
         for token_hash in await AccountRepository(session).mark_deleted(account, at=now()):
@@ -305,36 +318,43 @@ async def delete_account(state: State, *, account_id: int) -> None:
         session.note_change(f"account:{account_id}")
 
 
-async def delete_orphans(state: State) -> int:
-    """Deletes the accounts of deleted applications, which nobody can reach any more; returns how many."""
-    deleted_count = 0
-    while True:
-        async with state.db.reading() as session:
-            ids = await AccountRepository(session).list_orphan_ids(limit=ORPHAN_BATCH_COUNT)
-        for account_id in ids:
-            await delete_account(state, account_id=account_id)
-        deleted_count += len(ids)
-        if len(ids) < ORPHAN_BATCH_COUNT:
-            return deleted_count
+async def list_orphan_ids(state: State, *, limit: int) -> list[int]:
+    """Accounts that outlived their application."""
+    async with state.db.reading(is_newest=True) as session:
+        return await AccountRepository(session).list_orphan_ids(limit=limit)
 
 
 async def create_token(state: State, *, row: AccountRow, scope: str | None = None) -> tuple[str, str]:
-    """A new bearer token and its scope; the token is shown this once."""
+    """A new bearer token and its scope; the token is shown this once. ApiError 400 for what is no scope."""
+    try:
+        parse_scopes(scope or "")
+    except ValueError as error:
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, f"scope: {error}.") from None
     token = generate_token()
     granted = scope or row.scope
     async with state.db.writing() as session:
         await get_account(session, row.id)
-        AccountRepository(session).add_token(
-            BearerToken(account_id=row.id, token_hash=hash_token(token), scope=granted, created_at=now())
-        )
+        add_token(session, token, account_id=row.id, scope=granted)
     return token, granted
+
+
+def add_token(session: WriteSession, token: str, *, account_id: int, scope: str) -> None:
+    """Lets a bearer token open an account."""
+    AccountRepository(session).add_token(
+        BearerToken(account_id=account_id, token_hash=hash_token(token), scope=scope, created_at=now())
+    )
 
 
 async def revoke_token(state: State, *, token_hash: str) -> None:
     """Ends one bearer token at once, in all processes; one that is gone is no error."""
     async with state.db.writing() as session:
-        await AccountRepository(session).delete_token(token_hash)
-        session.note_change(f"token:{token_hash}")
+        await drop_token(session, token_hash)
+
+
+async def drop_token(session: WriteSession, token_hash: str) -> None:
+    """As above, within a transaction."""
+    await AccountRepository(session).delete_token(token_hash)
+    session.note_change(f"token:{token_hash}")
 
 
 async def reseal_credentials(state: State, *, batch_count: int = 200) -> int:

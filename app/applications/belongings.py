@@ -66,6 +66,12 @@ async def _get(repository: ApplicationRepository, kind: type[BelongingT], owner:
     return row
 
 
+async def is_registered(state: State, row: BelongingT) -> bool:
+    """True if the application has one like this."""
+    async with state.db.reading() as session:
+        return await ApplicationRepository(session).find_twin(row) is not None
+
+
 async def add_trusted_domain(state: State, owner: Owner, *, host: str) -> tuple[TrustedDomain, bool]:
     """Trusts a host, and whether that is new."""
     return await _add(

@@ -89,7 +89,7 @@ def _build_key_reply(request: Request, row: ApiKey, key: str) -> ApiKeyReply:
     )
 
 
-@router.get("", **describe(ApplicationPage, errors=AUTH_ERRORS))
+@router.get("", **describe(ApplicationPage, errors=META_ERRORS))
 async def list_applications(
     request: Request,
     developer: Developer,

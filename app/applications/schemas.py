@@ -19,6 +19,9 @@ CLIENT_CHARACTERS_MAX = 4096
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX), AfterValidator(check_text)]
 
 
+WebAddress = Annotated[str, Field(max_length=2_000, pattern=r"^(https?://.*)?$"), AfterValidator(check_text)]
+
+
 class ApplicationReply(Struct, kw_only=True):
     """An application."""
 
@@ -63,7 +66,7 @@ class ApplicationUpdate(BaseModel):
 
     name: Name | None = None
     description: Text | None = Field(None, max_length=10_000)
-    logo_url: Text | None = Field(None, max_length=2_000, pattern=r"^(https?://.*)?$")
+    logo_url: WebAddress | None = None
     active: Flag | None = None
     implicit_grant_enabled: Flag | None = None
     recent_enabled: Flag | None = None

@@ -41,11 +41,10 @@ async def authenticate_developer(
     token_hash = hash_token(credentials.secret)
 
     async def load() -> int | None:
-        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_developer_id_by_token(token_hash)
 
-    developer_id = await state.cache.get(f"developer_token:{token_hash}", load)
+    developer_id = await state.cache.get(f"developer_token:{token_hash}", load, before_load=before_look_up)
     if developer_id is None:
         raise ApiError(ErrorCode.UNAUTHORIZED, "The Meta token is wrong or revoked.")
     return DeveloperCaller(developer_id)
@@ -58,11 +57,10 @@ async def find_application_id_by_key(
     key_hash = hash_token(key)
 
     async def load() -> str | None:
-        before_look_up()
         async with state.db.reading() as session:
             return await ApplicationRepository(session).find_application_id_by_key(key_hash)
 
-    return await state.cache.get(f"api_key:{key_hash}", load)
+    return await state.cache.get(f"api_key:{key_hash}", load, before_load=before_look_up)
 
 
 async def create_developer(session: WriteSession, *, name: str) -> tuple[int, str]:
@@ -218,13 +216,18 @@ async def delete_key(state: State, *, developer_id: int | None, application_id: 
         session.note_change(f"api_key:{deleted[0]}")
 
 
+async def find_live_application(state: State, application_id: str) -> Application | None:
+    """The application, unless it is deleted or switched off."""
+    async with state.db.reading() as session:
+        application = await ApplicationRepository(session).find(application_id)
+    return application if application is not None and application.is_active else None
+
+
 async def is_application_live(state: State, application_id: str) -> bool:
     """False once the application is deleted or switched off; bearer tokens die with it."""
 
     async def load() -> bool | None:
-        async with state.db.reading() as session:
-            application = await ApplicationRepository(session).find(application_id)
-        return True if application is not None and application.is_active else None
+        return True if await find_live_application(state, application_id) is not None else None
 
     return await state.cache.get(f"application:{application_id}", load) is True
 

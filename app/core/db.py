@@ -25,6 +25,7 @@ NOTIFY_CHANNEL = "kloudless_changes"
 READ_CONNECTIONS_MAX = 10
 WRITE_CONNECTIONS_MAX = 10
 RETRY_AFTER_SECONDS = 2
+CHECK_SECONDS_MAX = 3.0  # less than those wait who ask whether all is well
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -122,6 +123,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._on_change = on_change
+        self._checking: asyncio.Task[None] | None = None
         if self.is_sqlite:
             self._write_engine = _create_sqlite_engine(url, is_reader=False, seconds_max=seconds_max)
             self._read_engine = self._newest_engine = _create_sqlite_engine(
@@ -171,12 +173,27 @@ class Database:
             self._on_change(name)
 
     async def check(self) -> None:
-        """Asks the database for anything; ApiError 503 when it does not answer."""
+        """Asks the database for anything; ApiError 503 when it does not answer soon.
+
+        Who asks at the same time shares one question, so that any number may ask.
+        """
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._ask())
+            self._checking.add_done_callback(_note_seen)
+        checking = self._checking
+        await asyncio.wait({checking}, timeout=CHECK_SECONDS_MAX)
+        if not checking.done():
+            raise _build_away_error()
+        checking.result()
+
+    async def _ask(self) -> None:
         async with self.reading() as session:
             await session.execute(text("SELECT 1"))
 
     async def aclose(self) -> None:
         """Closes all connections."""
+        if self._checking is not None:
+            await asyncio.wait({self._checking})
         await self._read_engine.dispose()
         await self._write_engine.dispose()
 
@@ -191,11 +208,21 @@ class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()
         is_lost = isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | ProgrammingError)
         # The driver's own errors come through while connecting: starting up, shutting down, too many connections.
         if is_lost or isinstance(error, OSError | PoolTimeoutError | TimeoutError | asyncpg.PostgresError):
-            raise ApiError(
-                ErrorCode.SERVICE_NOT_AVAILABLE,
-                "The database cannot be reached right now; try again shortly.",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-            ) from error
+            raise _build_away_error() from error
+
+
+def _build_away_error() -> ApiError:
+    return ApiError(
+        ErrorCode.SERVICE_NOT_AVAILABLE,
+        "The database cannot be reached right now; try again shortly.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def _note_seen(question: asyncio.Task[None]) -> None:
+    """Its failure is nobody's surprise, also when all who asked have left."""
+    if not question.cancelled():
+        question.exception()
 
 
 def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> AsyncEngine:

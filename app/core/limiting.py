@@ -96,6 +96,25 @@ class ParallelCounts:
                 del self._counts[account_id]
 
 
+class Slots:
+    """How many of something run in this process."""
+
+    def __init__(self, count_max: int) -> None:
+        self.count_max = count_max
+        self.count = 0
+
+    def enter(self) -> bool:
+        """Counts one more; False if there are too many, and then it is not counted."""
+        if self.count >= self.count_max:
+            return False
+        self.count += 1
+        return True
+
+    def leave(self) -> None:
+        """Counts one less."""
+        self.count -= 1
+
+
 class Known:
     """Names that were good; the ones not noted for longest are forgotten when there are too many."""
 
@@ -124,6 +143,8 @@ class IncomingLimits:
         self.accounts = _build("account", settings.account_requests_per_second, settings.account_requests_burst)
         self.failures = _build("failures", settings.failed_logins_per_second, settings.failed_logins_burst)
         self.known_logins = Known()
+        self.requests = Slots(settings.requests_parallel_max)
+        self.streams = Slots(settings.streams_parallel_max)
         parallel_max = settings.account_requests_parallel_max
         self.parallel = ParallelCounts(parallel_max=parallel_max) if parallel_max else None
 

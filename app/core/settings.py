@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 2**20
@@ -70,6 +71,23 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line to log.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port that answers `GET /metrics` and nothing else, without asking for a token; none if not set.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address on which the metrics' own port listens.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Bearer token with which `GET /metrics` is answered at the API's port, too; 404 if not set.",
+    )
+    traces_endpoint: str | None = Field(
+        None,
+        description="Where OpenTelemetry traces go (OTLP over HTTP), such as `http://127.0.0.1:4318/v1/traces`; "
+        "none are made if not set.",
+    )
     account_cache_seconds_max: float = Field(
         5.0,
         ge=0,
@@ -79,9 +97,30 @@ class Settings(BaseSettings):
     head_bytes_max: int = Field(64 * 1024, ge=8192, description="Largest request head; 431 above it.")
     head_seconds_max: float = Field(10.0, gt=0, description="Longest time a request head may take to arrive.")
     body_idle_seconds_max: float = Field(60.0, gt=0, description="Longest silence inside a request body; then 408.")
+    body_bytes_per_second_min: int = Field(
+        1000,
+        ge=0,
+        description="Slowest that a request body may come, over as long as it may be silent; then 408. 0 for no limit.",
+    )
+    reply_idle_seconds_max: float = Field(
+        300.0, gt=0, description="How long a client may take nothing of its reply; then the connection is cut."
+    )
+    keep_alive_seconds_max: int = Field(
+        75, ge=1, description="How long a connection may stay open between two requests."
+    )
     json_body_bytes_max: int = Field(1 * MIB, ge=1024, description="Largest JSON or form body; 413 above it.")
     upload_bytes_max: int = Field(5 * MIB * MIB, ge=1, description="Largest file one request may carry; 413 above it.")
-    connections_max: int = Field(2000, ge=1, description="Requests served at once; 503 with Retry-After above it.")
+    connections_max: int = Field(
+        4000,
+        ge=1,
+        description="Connections each process holds open; above it the one that waits longest for a request is closed.",
+    )
+    requests_parallel_max: int = Field(
+        2000, ge=1, description="Requests each process serves at once; 503 with Retry-After above it."
+    )
+    streams_parallel_max: int = Field(
+        500, ge=1, description="Uploads and downloads of files among them; 503 with Retry-After above it."
+    )
     application_requests_per_second: float = Field(
         200.0,
         ge=0,
@@ -151,6 +190,33 @@ class Settings(BaseSettings):
                 message = f"{origin!r} is not an origin; write scheme://host[:port] without a path"
                 raise ValueError(message)
         return [origin.lower() for origin in origins]
+
+    @field_validator("metrics_port")
+    @classmethod
+    def _check_metrics_port(cls, port: int | None, info: ValidationInfo) -> int | None:
+        if port is not None and port == info.data.get("port"):
+            message = "this is the API's own port; choose another, or set KLOUDLESS_METRICS_TOKEN instead"
+            raise ValueError(message)
+        return port
+
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _check_traces_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            url = urlsplit(endpoint)
+            if url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc:
+                message = (
+                    "write http://host:port/v1/traces; what the collector asks for goes to OTEL_EXPORTER_OTLP_HEADERS"
+                )
+                raise ValueError(message)
+        return endpoint
+
+    @model_validator(mode="after")
+    def _check_connections(self) -> Self:
+        if self.connections_max <= self.requests_parallel_max:
+            message = "connections_max must be more than requests_parallel_max, so that health is answered in any case"
+            raise ValueError(message)
+        return self
 
     @field_validator("allowed_networks")
     @classmethod

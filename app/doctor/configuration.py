@@ -6,9 +6,10 @@ import difflib
 import ipaddress
 import os
 
+from app.core.aside import run_aside
 from app.core.settings import Settings
 from app.core.state import build_registry_from
-from app.doctor.finding import Finding, fail, run_aside, skip, warn, well
+from app.doctor.finding import Finding, fail, skip, warn, well
 
 PREFIX = "KLOUDLESS_"
 OTHER_PREFIX = "KLOUDLESS_ADD_"  # fill the options of `account add`
@@ -82,6 +83,17 @@ async def check_logs(settings: Settings) -> Finding:
     if settings.log_level == "error":
         return warn("requests and warnings are not logged", "Set KLOUDLESS_LOG_LEVEL to info.")
     return well(f"{settings.log_level}, {settings.log_format}")
+
+
+async def check_metrics(settings: Settings) -> Finding:
+    """Where the metrics can be seen, and by whom."""
+    places = []
+    if settings.metrics_port is not None:
+        who = "this machine" if settings.metrics_host in THIS_MACHINE else "whoever reaches it"
+        places.append(f"at {settings.metrics_host}:{settings.metrics_port} for {who}")
+    if settings.metrics_token is not None:
+        places.append(f"at {settings.host}:{settings.port}/metrics with the token")
+    return well(" and ".join(places)) if places else skip("not shown: no port and no token is set for them")
 
 
 async def check_connectors(settings: Settings) -> Finding:

@@ -18,13 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.accounts import service as accounts
 from app.accounts.callers import open_credentials
 from app.applications import service as applications
+from app.core.aside import run_aside
 from app.core.db import METADATA, READ_CONNECTIONS_MAX, WRITE_CONNECTIONS_MAX, Database, ReadSession
 from app.core.errors import ApiError
 from app.core.keys import SEAL_VERSION, SEALED_PREFIX, KeyRing, KeysError, get_key_id
 from app.core.migrating import VERSION_TABLE, get_head, has_revision
 from app.core.settings import Settings
 from app.core.state import build_state, find_keys
-from app.doctor.finding import Finding, fail, run_aside, skip, warn, well
+from app.doctor.finding import Finding, fail, skip, warn, well
 
 DATABASE_SECONDS_MAX = 5.0
 LATENCY_SECONDS_MAX = 0.05

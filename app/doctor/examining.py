@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from app.core.settings import Settings
-from app.doctor.configuration import check_connectors, check_logs, check_origins, check_proxies, check_variables
+from app.doctor.configuration import (
+    check_connectors,
+    check_logs,
+    check_metrics,
+    check_origins,
+    check_proxies,
+    check_variables,
+)
 from app.doctor.database import (
     check_clock,
     check_database,
@@ -19,13 +26,15 @@ from app.doctor.database import (
     check_sealed,
 )
 from app.doctor.finding import Check, Finding, fail, skip
-from app.doctor.machine import check_disk, check_names, check_port, check_public_origins
+from app.doctor.machine import check_disk, check_names, check_port, check_public_origins, check_traces
+from app.doctor.providers import NAME, examine_providers
 
 CHECK_SECONDS_MAX = 15.0
 
 CHECKS = (
     Check("variables", check_variables),
     Check("logs", check_logs),
+    Check("metrics", check_metrics),
     Check("connectors", check_connectors),
     Check("disk", check_disk),
     Check("names", check_names),
@@ -38,12 +47,21 @@ CHECKS = (
     Check("port", check_port),
     Check("origins", check_origins),
     Check("proxies", check_proxies),
+    Check("traces", check_traces),
     Check("public origins", check_public_origins),
 )
 
 
-async def examine(checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:
-    """What each check finds, as soon as it is found; settings that cannot be read are all there is to say."""
+NEEDED_BY_PROVIDERS = frozenset({"connectors", "migrations", "keys"})
+
+
+async def examine(
+    checks: Sequence[Check] = CHECKS, *, is_deep: bool = False, has_all_accounts: bool = False
+) -> AsyncIterator[Finding]:
+    """What each check finds, as soon as it is found; settings that cannot be read are all there is to say.
+
+    `is_deep` also calls the storages of connected accounts; see examine_providers.
+    """
     try:
         settings = Settings()
     except ValidationError as error:
@@ -60,6 +78,12 @@ async def examine(checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:
         if finding.status in {"ok", "warning"}:
             went_well.add(check.name)
         yield replace(finding, name=check.name)
+    if is_deep and went_well >= NEEDED_BY_PROVIDERS:
+        async for finding in examine_providers(settings, has_all_accounts=has_all_accounts):
+            yield finding
+    elif is_deep:
+        lacking = sorted(NEEDED_BY_PROVIDERS - went_well)
+        yield replace(skip(f"needs: {', '.join(lacking)}"), name=NAME)
 
 
 async def _run(check: Check, settings: Settings) -> Finding:

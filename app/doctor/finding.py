@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal
 
 from msgspec import Struct
 
 from app.core.settings import Settings
-
-ArgumentsT = ParamSpec("ArgumentsT")
-ResultT = TypeVar("ResultT")
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -26,6 +20,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     status: Status
     text: str
     advice: str = ""
+
+
+class TimedFinding(Finding, frozen=True, kw_only=True):
+    """How long each step took, for scripts; for people it stands in the text."""
+
+    seconds: dict[str, float]
 
 
 def well(text: str) -> Finding:
@@ -55,31 +55,3 @@ class Check:
     name: str
     run: Callable[[Settings], Awaitable[Finding]]
     needs: tuple[str, ...] = ()
-
-
-async def run_aside(
-    function: Callable[ArgumentsT, ResultT], *given: ArgumentsT.args, **named: ArgumentsT.kwargs
-) -> ResultT:
-    """A call that may hang, in a thread that holds up neither the time limit nor the end of the process."""
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[ResultT] = loop.create_future()
-
-    def settle(value: ResultT | None, error: Exception | None) -> None:
-        if result.done():
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(value)  # type: ignore[arg-type]  # None only if that is what the function gives
-
-    def run() -> None:
-        value, error = None, None
-        try:
-            value = function(*given, **named)
-        except Exception as caught:  # noqa: BLE001 - whatever it is, it is raised where the call is waited for
-            error = caught
-        with suppress(RuntimeError):  # nobody waits any more
-            loop.call_soon_threadsafe(settle, value, error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return await result

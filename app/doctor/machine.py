@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 from sqlalchemy.engine import make_url
 
+from app.core.aside import run_aside
 from app.core.errors import ErrorCode
 from app.core.settings import Settings
-from app.doctor.finding import Finding, fail, run_aside, skip, warn, well
+from app.doctor.finding import Finding, fail, skip, warn, well
 from app.health import ask
 from app.server import StartError, open_socket
 
@@ -87,12 +88,29 @@ async def check_public_origins(settings: Settings) -> Finding:
     return well(f"{', '.join(settings.public_origins)} answers")
 
 
+async def check_traces(settings: Settings) -> Finding:
+    """Whether a collector listens where traces are sent."""
+    if settings.traces_endpoint is None:
+        return skip("none are made")
+    try:
+        async with _client() as client:
+            reply = await client.post(settings.traces_endpoint, headers={"Content-Type": "application/x-protobuf"})
+    except httpx.HTTPError as error:
+        return warn(
+            f"{settings.traces_endpoint} does not answer: {error}", "Traces are lost meanwhile; does the collector run?"
+        )
+    if reply.status_code == httpx.codes.NOT_FOUND:
+        return warn(f"{settings.traces_endpoint} is answered with 404", "The path of most collectors is /v1/traces.")
+    return well(f"{settings.traces_endpoint} answers")
+
+
 async def check_names(settings: Settings) -> Finding:
     """Whether the names in the settings can be looked up."""
     urls = [
         settings.database_url_text,
         settings.database_read_url.get_secret_value() if settings.database_read_url else "",
         settings.provider_proxy_url.get_secret_value() if settings.provider_proxy_url else "",
+        settings.traces_endpoint or "",
         *settings.public_origins,
     ]
     hosts = sorted({host for url in urls if url and (host := make_url(url).host)})

@@ -75,12 +75,14 @@ class FetchWork:
         """Aborts an upload in parts that was begun."""
         row = await find_row(self._run)
         if row is not None and row.intended_at is not None:
-            target, parent = await self._open_target(), self._request.parent
+            target, parent = await self._open_target(is_tidying=True), self._request.parent
             await abort_begun(Job(run=self._run, row=row, target=target, parent=parent, on_conflict=self._on_conflict))
 
-    async def _open_target(self) -> Connector:
+    async def _open_target(self, *, is_tidying: bool = False) -> Connector:
         """Once: an account that is deleted meanwhile can still be tidied up by the run that has it open."""
-        self._target = self._target or await open_account(self._run.state, self._run.task.account_id)
+        self._target = self._target or await open_account(
+            self._run.state, self._run.task.account_id, is_tidying=is_tidying
+        )
         return self._target
 
     @property

@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import unicodedata
 from datetime import UTC
 from pathlib import Path, PurePosixPath
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.responses import Response
 
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.pages import Pages
 from app.links.schemas import PASSWORD_CHARACTERS_MAX
 from connectors.core.resources import File
 
-TEMPLATES = Path(__file__).with_name("templates")
 ENDING_CHARACTERS_MAX = 5
 NAME_CHARACTERS_SHOWN_MAX = 300
 UNIT = 1000
 UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
-TITLES = {
-    ErrorCode.NOT_FOUND: "Nothing here",
-    ErrorCode.FORBIDDEN: "This link does not open",
-    ErrorCode.TOO_MANY_REQUESTS: "Too many tries",
-}
-
-HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
-"""Of everything that is behind a link, bytes too: its address is a secret and must not travel on."""
-
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format (also directions), halves, separators of lines
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # format too, but emoji and some scripts need them
 
-_environment = Environment(
-    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, auto_reload=False
-)
-_style = (TEMPLATES / "page.css").read_text()
-_policy = "; ".join(
-    (
-        "default-src 'none'",
-        f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_style.encode()).digest()).decode()}'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+_pages = Pages(Path(__file__).with_name("templates"), titles={ErrorCode.FORBIDDEN: "This link does not open"})
 
 
 def build_file_page(file: File, *, download_path: str) -> Response:
     """What the file is called, how large it is, and a button that downloads it."""
     modified = None if file.modified_at is None else file.modified_at.astimezone(UTC)
-    return _build_page(
+    return _pages.build(
         "file.html",
         name=show_name(file.name),
         ending=_show_ending(file.name),
@@ -66,7 +41,7 @@ def build_file_page(file: File, *, download_path: str) -> Response:
 
 def build_password_page(*, path: str, problem: str | None = None, status: int = 200) -> Response:
     """A form for the link's password; `problem` says what was wrong with the last one."""
-    return _build_page(
+    return _pages.build(
         "password.html", status=status, path=path, problem=problem, characters_max=PASSWORD_CHARACTERS_MAX
     )
 
@@ -77,15 +52,12 @@ def build_starting_page(*, download_path: str) -> Response:
     A redirect from the form would do where the bytes come from here; one that leads on to a storage, the form's own
     security policy forbids.
     """
-    return _build_page("starting.html", download_path=download_path)
+    return _pages.build("starting.html", download_path=download_path)
 
 
 def build_refusal_page(error: ApiError) -> Response:
     """Why there is nothing to see."""
-    title = TITLES.get(error.code, "That did not work")
-    page = _build_page("refusal.html", status=error.code.status, title=title, message=error.message)
-    page.headers.update(error.headers or {})
-    return page
+    return _pages.build_refusal(error)
 
 
 def show_name(name: str) -> str:
@@ -110,18 +82,3 @@ def show_size(size_bytes: int) -> str:
 def _show_ending(name: str) -> str:
     ending = PurePosixPath(show_name(name)).suffix[1:]
     return ending.upper() if len(ending) <= ENDING_CHARACTERS_MAX and ending.isalnum() else ""
-
-
-def _build_page(template: str, *, status: int = 200, **values: object) -> Response:
-    html = _environment.get_template(template).render(style=Markup(_style), **values)  # noqa: S704 - our own file
-    return Response(
-        html,
-        status_code=status,
-        media_type="text/html",
-        headers={
-            **HEADERS,
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": _policy,
-            "X-Frame-Options": "DENY",
-        },
-    )

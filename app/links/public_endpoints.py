@@ -9,16 +9,18 @@ from starlette.responses import Response
 
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.pages import HEADERS
 from app.core.http.paths import read_segment
-from app.core.http.replies import DirectRoute, describe, get_request_state
+from app.core.http.replies import DirectRoute, build_schema, describe, get_request_state
 from app.core.state import get_state
 from app.links import pages
 from app.links.endpoints import PUBLIC_PREFIX
 from app.links.passes import COOKIE_NAME, PASS_SECONDS, build_pass, is_pass_good
+from app.links.schemas import LinkPassword
 from app.links.visiting import Visit, build_source, find_signed_url, get_file, open_visit, try_password
 from app.storage.downloads import DownloadReply, build_head_reply
 from app.storage.endpoints import describe_parameter
-from app.storage.file_endpoints import BYTES
+from app.storage.file_endpoints import CONTENTS
 
 FORM_BYTES_MAX = 8192
 FORM_FIELDS_MAX = 10
@@ -44,8 +46,8 @@ direct = APIRouter(prefix=PUBLIC_PREFIX, tags=["public links"], route_class=Dire
 @direct.get(
     "/{token}",
     **describe(
-        PAGE | BYTES,
-        also={206: BYTES, 302: None, 304: None},
+        PAGE | CONTENTS,
+        also={206: CONTENTS, 302: None, 304: None},
         errors=BYTES_ERRORS,
         parameters=(TOKEN_PARAMETER, RANGE_PARAMETER),
         is_public=True,
@@ -66,7 +68,8 @@ async def open_link(request: Request) -> Response:
 
 
 @direct.head(
-    "/{token}", **describe(also={304: None}, errors=BYTES_ERRORS, parameters=(TOKEN_PARAMETER,), is_public=True)
+    "/{token}",
+    **describe(PAGE | CONTENTS, also={304: None}, errors=BYTES_ERRORS, parameters=(TOKEN_PARAMETER,), is_public=True),
 )
 async def head_link(request: Request) -> Response:
     """The headers of what a link's address gives."""
@@ -74,7 +77,7 @@ async def head_link(request: Request) -> Response:
     if not _is_unlocked(request, visit):
         return _ask_for_password(request, visit)
     if visit.link.is_direct:
-        return await build_head_reply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+        return await build_head_reply(build_source(visit), request.headers, extra_headers=HEADERS)
     return pages.build_file_page(await get_file(visit), download_path=f"{_get_path(request)}/download")
 
 
@@ -87,7 +90,7 @@ async def head_link(request: Request) -> Response:
         parameters=(TOKEN_PARAMETER,),
         body={
             "required": True,
-            "content": {FORM_TYPE: {"schema": {"type": "object", "properties": {"password": {"type": "string"}}}}},
+            "content": {FORM_TYPE: {"schema": build_schema(LinkPassword)}},
         },
         is_public=True,
     ),
@@ -126,8 +129,8 @@ async def unlock_link(request: Request) -> Response:
 @direct.get(
     "/{token}/download",
     **describe(
-        BYTES,
-        also={206: BYTES, 302: None, 303: None, 304: None},
+        CONTENTS,
+        also={206: CONTENTS, 302: None, 303: None, 304: None},
         errors=BYTES_ERRORS,
         parameters=(TOKEN_PARAMETER, RANGE_PARAMETER),
         is_public=True,
@@ -146,13 +149,15 @@ async def download_link(request: Request) -> Response:
 
 @direct.head(
     "/{token}/download",
-    **describe(also={303: None, 304: None}, errors=BYTES_ERRORS, parameters=(TOKEN_PARAMETER,), is_public=True),
+    **describe(
+        CONTENTS, also={303: None, 304: None}, errors=BYTES_ERRORS, parameters=(TOKEN_PARAMETER,), is_public=True
+    ),
 )
 async def head_link_download(request: Request) -> Response:
     """The headers of a link's file without the bytes."""
     visit = await _open_visit(request)
     if _is_unlocked(request, visit):
-        return await build_head_reply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+        return await build_head_reply(build_source(visit), request.headers, extra_headers=HEADERS)
     return _send_to_form(request)
 
 
@@ -167,7 +172,7 @@ async def _give_bytes(request: Request, visit: Visit) -> Response:
         url = await find_signed_url(visit, is_secure=_is_secure(request), now=now())
         if url is not None:
             return _redirect(url, 302)
-    return DownloadReply(build_source(visit), request.headers, extra_headers=pages.HEADERS)
+    return DownloadReply(build_source(visit), request.headers, extra_headers=HEADERS)
 
 
 def _ask_for_password(request: Request, visit: Visit) -> Response:
@@ -185,7 +190,7 @@ def _send_to_form(request: Request) -> Response:
 
 def _redirect(url: str, status: int) -> Response:
     location = quote(url, safe=":/%#?=@[]!$&'()*+,;~")
-    return Response(status_code=status, headers={**pages.HEADERS, "Location": location, "Cache-Control": "no-store"})
+    return Response(status_code=status, headers={**HEADERS, "Location": location, "Cache-Control": "no-store"})
 
 
 def _is_unlocked(request: Request, visit: Visit) -> bool:

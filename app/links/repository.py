@@ -56,6 +56,11 @@ class LinkRepository:
         query = delete(Link).where(Link.id == link_id, Link.account_id == account_id).returning(Link.id)
         return await self._writer.scalar(query) is not None
 
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Deletes some of the links that had expired before that moment; returns how many."""
+        expired = select(Link.id).where(Link.expires_at < before).order_by(Link.expires_at).limit(limit)
+        return len(list(await self._writer.scalars(delete(Link).where(Link.id.in_(expired)).returning(Link.id))))
+
     async def take_attempt(self, link_id: str, *, now: datetime, since_min: datetime, attempts_max: int) -> bool:
         """Counts one more try of the password before it is made; False when there were enough since `since_min`."""
         is_over = or_(Link.attempts_since.is_(None), Link.attempts_since <= since_min)

@@ -41,6 +41,12 @@ class LinkPage(NumberedList[LinkReply], kw_only=True, gc=False):
     errors: list[AccountError] | UnsetType = UNSET
 
 
+class LinkPassword(Struct, kw_only=True):
+    """What the form of a link with a password sends."""
+
+    password: str | UnsetType = UNSET
+
+
 def _parse_time(value: object) -> object:
     if value is None or value == "":
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
@@ -16,6 +17,9 @@ from app.storage.opening import Storage
 
 LINKS_MAX = 10_000  # of one account
 ID_BYTES = 16
+EXPIRED_LINK_DAYS = 90
+"""How long a link that has expired can be revived with a later time."""
+BATCH_COUNT = 200
 
 
 async def create_link(storage: Storage, body: LinkCreate) -> Link:
@@ -88,6 +92,17 @@ async def delete_link(storage: Storage, link_id: str) -> None:
     async with storage.state.db.writing() as session:
         if not await LinkRepository(session).delete(link_id, account_id=storage.row.id):
             raise _no_such_link()
+
+
+async def delete_expired(state: State) -> int:
+    """Forgets links that expired long ago and were not revived; returns how many."""
+    before, deleted_count = now() - timedelta(days=EXPIRED_LINK_DAYS), 0
+    while True:
+        async with state.db.writing() as session:
+            count = await LinkRepository(session).delete_expired(before=before, limit=BATCH_COUNT)
+        deleted_count += count
+        if count < BATCH_COUNT:
+            return deleted_count
 
 
 def open_token(state: State, link: Link) -> str:

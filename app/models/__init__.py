@@ -10,6 +10,7 @@ from app.models.applications import (
     ServiceKey,
     TrustedDomain,
 )
+from app.models.connecting import AuthorizationCode, Journey
 from app.models.idempotency import IdempotentRequest
 from app.models.links import Link
 from app.models.record import Base
@@ -22,11 +23,13 @@ __all__ = [
     "Account",
     "ApiKey",
     "Application",
+    "AuthorizationCode",
     "Base",
     "BearerToken",
     "Developer",
     "DeveloperToken",
     "IdempotentRequest",
+    "Journey",
     "Link",
     "LoggedRequest",
     "RedirectUri",

@@ -6,13 +6,15 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import read_json_header
 from app.core.http.replies import DirectRoute, describe
+from app.core.http.streams import StreamReply
 from app.storage.endpoints import ACCOUNT_ID_PARAMETER, STORAGE_ERRORS, describe_parameter
+from app.storage.file_endpoints import BYTES
 from app.storage.opening import open_storage, read_body_source
 from connectors.core.raw import RawCall, RawReply
 
@@ -36,7 +38,7 @@ direct = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_
             describe_parameter(METHOD_HEADER, "header", "GET, if left out.", type="string"),
             describe_parameter(HEADERS_HEADER, "header", "A JSON object of headers to send along.", type="string"),
         ),
-        body={"required": False, "content": ANYTHING},
+        body={"required": False, "content": BYTES},
     ),
 )
 async def pass_on(request: Request) -> Response:
@@ -67,11 +69,11 @@ async def pass_on(request: Request) -> Response:
     return _RawReply(reply, stack, is_without_body=call.method == "HEAD")
 
 
-class _RawReply(StreamingResponse):
+class _RawReply(StreamReply):
     """Streams the storage's reply; it never runs as a page of the API's origin."""
 
     def __init__(self, reply: RawReply, stack: AsyncExitStack, *, is_without_body: bool) -> None:
-        super().__init__(content=())
+        super().__init__()
         self._reply = reply
         self._stack = stack
         self._is_without_body = is_without_body

@@ -24,7 +24,7 @@ from app.requests.schemas import RequestPage, RequestReply
 PREFIX = "/v1/requests"
 FIRST_PAGE = "1"
 
-_STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)", re.ASCII)
+_STATUS = re.compile(r"([1-5])xx|([1-5][0-9][0-9])", re.ASCII)
 
 router = APIRouter(prefix=PREFIX, tags=["requests"])
 
@@ -81,7 +81,13 @@ def read_since(text: str | None) -> datetime | None:
 async def list_requests(
     request: Request,
     caller: AuthenticatedCaller,
-    status: Annotated[str | None, Query(description="Only those with a status such as `404`, or `4xx`.")] = None,
+    status: Annotated[
+        str | None,
+        Query(
+            json_schema_extra={"pattern": f"^({_STATUS.pattern})$"},
+            description="Only those with a status such as `404`, or `4xx`.",
+        ),
+    ] = None,
     account: Annotated[str | None, Query(description="Only those of this account, by its number.")] = None,
     since: Annotated[str | None, Query(description="Only those that began at this ISO time or later.")] = None,
     page: Annotated[str | None, Query(description="`next_page` of the reply before; nothing for the first.")] = None,

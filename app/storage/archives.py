@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePosixPath
 
-from starlette.responses import StreamingResponse
 from starlette.types import Send
 
+from app.core.http.streams import StreamReply
 from app.storage.downloads import build_headers
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -29,7 +29,7 @@ FILE_MODE = 0o100644 << 16
 SKIPPED_KINDS = frozenset({ErrorKind.NOT_FOUND, ErrorKind.PERMISSION_DENIED, ErrorKind.INVALID_NAME})
 
 
-class ArchiveReply(StreamingResponse):
+class ArchiveReply(StreamReply):
     """Streams a zip archive (with zip64 where it has to be) of what is given, folders with all they hold.
 
     - Nothing is packed: what users keep is mostly packed already, and the sizes stay what the storage says.
@@ -38,7 +38,7 @@ class ArchiveReply(StreamingResponse):
     """
 
     def __init__(self, connector: Connector, resources: Sequence[Resource], *, name: str) -> None:
-        super().__init__(content=())
+        super().__init__()
         self._archive = Archive(connector)
         self._resources = resources
         self._name = name

@@ -10,9 +10,10 @@ from datetime import datetime
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Send
 
+from app.core.http.streams import StreamReply
 from app.storage.ranges import format_date, is_range_fresh, is_unmodified, parse_range, quote_etag
 from connectors.core.connector import Connector
 from connectors.core.resources import ByteRange, Download, File, RawId, Ref, VersionId
@@ -70,9 +71,10 @@ def build_headers(
     if media_type is None or media_type.partition(";")[0].strip().lower() == "application/json":
         media_type = DEFAULT_MEDIA_TYPE
     ascii_name = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    quoted_name = quote(name, safe="", errors="replace")
     headers = {
         "Content-Type": "".join(c for c in media_type if " " <= c <= "~"),
-        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quoted_name}",
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Security-Policy": "sandbox",
@@ -117,13 +119,13 @@ def _build_unmodified_reply(headers: dict[str, str], extra_headers: Mapping[str,
     return Response(status_code=304, headers={name: value for name, value in headers.items() if name in kept})
 
 
-class DownloadReply(StreamingResponse):
+class DownloadReply(StreamReply):
     """Streams bytes. Starlette's watch for a client that leaves cancels the stream, which closes the source."""
 
     def __init__(
         self, source: Source, request_headers: Headers, *, extra_headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(content=())
+        super().__init__()
         self._source = source
         self._request_headers = request_headers
         self._extra_headers = extra_headers

@@ -227,7 +227,15 @@ async def get_quota(storage: AccountStorage) -> Response:
 @router.get("/path", **describe(Resource, errors=STORAGE_ERRORS))
 async def get_by_path(
     storage: AccountStorage,
-    path: Annotated[str, Query(min_length=1, max_length=PATH_CHARACTERS_MAX, description="Such as `/a/b.txt`.")],
+    path: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=PATH_CHARACTERS_MAX,
+            json_schema_extra={"pattern": "^/"},
+            description="Such as `/a/b.txt`.",
+        ),
+    ],
 ) -> Response:
     """The file or folder at a path from the account's root, with its id."""
     return JsonReply(storage.present.build(await storage.connector.get_by_path(path)))

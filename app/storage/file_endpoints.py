@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.accounts.creating import CreatingDirectRoute, CreatingRoute
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
-from app.core.http.replies import JsonReply, describe, empty_reply
+from app.core.http.replies import JsonReply, build_schema, describe, empty_reply
 from app.storage import service
 from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
 from app.storage.endpoints import (
@@ -26,6 +26,8 @@ from app.storage.forms import FormUpload
 from app.storage.moving import answer_copy, answer_fetch, answer_update
 from app.storage.opening import open_storage, read_body_source, read_ref
 from app.storage.schemas import (
+    FileFetch,
+    FileForm,
     FileReply,
     ResourceCopy,
     ResourceUpdate,
@@ -39,6 +41,8 @@ from connectors.core.resources import Ref
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
 METADATA_HEADER = "X-Kloudless-Metadata"
 BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+CONTENTS = {**BYTES, "*/*": {"schema": {"type": "string", "format": "binary"}}}
+"""A file's bytes with the type that its storage, or its name, gives it."""
 
 
 async def get_file_ref(
@@ -79,27 +83,8 @@ direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=Creating
             "required": True,
             "content": {
                 **BYTES,
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "url": {"type": "string", "description": "http or https; fetched by the server."},
-                            "name": {"type": "string"},
-                            "parent_id": {"type": "string"},
-                        },
-                        "required": ["url", "name"],
-                    }
-                },
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "metadata": {"type": "string", "description": "As the header; comes before the file."},
-                            "file": {"type": "string", "format": "binary"},
-                        },
-                        "required": ["file"],
-                    }
-                },
+                "application/json": {"schema": build_schema(FileFetch)},
+                "multipart/form-data": {"schema": build_schema(FileForm)},
             },
         },
     ),
@@ -128,7 +113,8 @@ async def upload_file(request: Request) -> Response:
     else:
         raise ApiError(
             ErrorCode.INVALID_PARAMETERS,
-            f'Say where to store it: {METADATA_HEADER}: {{"name": "a.txt", "parent_id": "root"}}',
+            f'Say where to store it: {METADATA_HEADER}: {{"name": "a.txt", "parent_id": "root"}}; '
+            "or send JSON with a url, and the header `Content-Type: application/json`.",
         )
     parent, name = service.parse_upload_metadata(storage, metadata, filename=filename)
     file = await service.upload(storage, parent=parent, name=name, source=source, is_overwriting=is_overwriting)
@@ -167,8 +153,8 @@ async def get_file(request: Request) -> Response:
 @direct.get(
     "/files/{file_id}/contents",
     **describe(
-        BYTES,
-        also={206: BYTES, 304: None},
+        CONTENTS,
+        also={206: CONTENTS, 304: None},
         errors=(*STORAGE_ERRORS, ErrorCode.RANGE_NOT_SATISFIABLE, ErrorCode.PRECONDITION_FAILED),
         parameters=(
             ACCOUNT_ID_PARAMETER,
@@ -189,6 +175,7 @@ async def download_file(request: Request) -> Response:
 @direct.head(
     "/files/{file_id}/contents",
     **describe(
+        CONTENTS,
         also={304: None},
         errors=(*STORAGE_ERRORS, ErrorCode.PRECONDITION_FAILED),
         parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER),

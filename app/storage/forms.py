@@ -40,18 +40,21 @@ class FormUpload:
         boundary = options.get(b"boundary")
         if not boundary:
             raise ApiError(ErrorCode.BAD_REQUEST, "The form's Content-Type has no boundary.")
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._on_part_begin,
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_part_data": self._on_part_data,
-                "on_part_end": self._on_part_end,
-                "on_end": self._on_end,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._on_part_begin,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError as error:
+            raise ApiError(ErrorCode.BAD_REQUEST, "The form's boundary is too long.") from error
         self._body = body.open()
         self._size_bytes_max = size_bytes_max
         self._part = _Part()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.accounts.callers import AccountRow, build_connector, find_service
 from app.core.errors import ApiError, ErrorCode
-from app.core.http.reading import check_text
+from app.core.http.reading import check_text, read_flag
 from app.core.http.replies import JsonReply, empty_reply
 from app.core.ids import ROOT_ID
 from app.fetching import service as fetching
@@ -24,6 +24,8 @@ from connectors.core.resources import Ref
 
 async def answer_copy(request: Request, storage: Storage, ref: Ref, body: ResourceCopy, *, has_wish: bool) -> Response:
     """201 with the copy. One to another account is a task, for which the request waits unless a task is wished for."""
+    if read_flag(request, "link"):
+        raise ApiError(ErrorCode.NOT_IMPLEMENTED, "Copies come without a link here; ask for it at `links` afterwards.")
     target = await service.find_target(storage, body)
     if target is not None:
         task = await _start_transfer(request, storage, ref, body, target, is_move=False)

@@ -13,6 +13,7 @@ from app.core.errors import ApiError
 from app.core.http.paths import read_segment
 from app.core.http.reading import read_header_flag
 from app.core.http.replies import get_request_state
+from app.core.http.streams import hold_stream
 from app.core.state import State, get_state
 from app.storage.presenting import Presenter
 from connectors.core.bytesource import StreamSource
@@ -34,7 +35,7 @@ class Storage:
 
 async def open_storage(request: Request) -> Storage:
     """The storage that the path's `account_id` names, for the caller of this request. ApiError 401, 403, 404."""
-    caller, row = await authorize(request, read_segment(request.path_params["account_id"]))
+    caller, row = await authorize(request, read_segment(request.path_params["account_id"]), needs_storage=True)
     return await open_storage_of(request, caller, row)
 
 
@@ -73,7 +74,11 @@ def read_ref(request: Request, storage: Storage, *, kind: Kind) -> Ref:
 
 
 def read_body_source(request: Request, *, size_bytes_max: int) -> StreamSource:
-    """The request's body as a byte source, never buffered. Its declared length, if any, is enforced."""
+    """The request's body as a byte source, never buffered. Its declared length, if any, is enforced.
+
+    ApiError 503 when too many streams are under way.
+    """
+    hold_stream(request)
     get_request_state(request).body_bytes_max = size_bytes_max
     text = request.headers.get("content-length", "")
     size_bytes = int(text) if text.isascii() and text.isdigit() else None

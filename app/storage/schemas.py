@@ -171,6 +171,21 @@ class UploadUrlReply(Struct, kw_only=True):
     api: str = "storage"
 
 
+class FileFetch(Struct, kw_only=True):
+    """A file to be fetched from elsewhere."""
+
+    url: Annotated[str, Meta(description="http or https; fetched by the server.")]
+    name: str
+    parent_id: Annotated[str, Meta(description="`root` if left out.")] | UnsetType = UNSET
+
+
+class FileForm(Struct, kw_only=True):
+    """A file in a form."""
+
+    metadata: Annotated[str, Meta(description="As the header; comes before the file.")] | UnsetType = UNSET
+    file: Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+
+
 class Body(BaseModel):
     """What clients send beside the fields we know is ignored: some send whole objects back."""
 

@@ -14,6 +14,9 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, Folder, OnConflict, Page, RawId, Ref, Resource, SignedUrl
 
+UPLOAD_LOCATION = "upload_location"
+"""What the picker names instead of an account (contract 4.3)."""
+
 
 async def list_folder(
     storage: Storage, *, folder: RawId, page: str | None, limit: int, is_recursive: bool
@@ -88,6 +91,8 @@ async def find_target(storage: Storage, body: ResourceUpdate) -> AccountRow | No
     if body.account is None or str(body.account) in {str(storage.row.id), "me"}:
         return None
     text = str(body.account)
+    if text == UPLOAD_LOCATION:
+        raise ApiError(ErrorCode.NOT_IMPLEMENTED, "Upload locations are not offered; name an account by its number.")
     if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "account must be an account's number.")
     if storage.caller.account_id is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from app.accounts.endpoints import AuthorizedAccount
+from app.accounts.callers import AccountRow, Caller, authorize
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, PageNumber
@@ -26,6 +26,14 @@ ANY_ERROR = tuple(code for code in ErrorCode if code not in NEVER_OF_A_TASK)
 router = APIRouter(prefix="/v1/accounts/{account_id}/tasks", tags=["tasks"])
 
 
+async def get_storage_account(
+    request: Request, account_id: Annotated[str, Path(description="The account's number, or `me` with a bearer token.")]
+) -> tuple[Caller, AccountRow]:
+    """The caller and the account that the path names, for who may use its files."""
+    return await authorize(request, read_segment(account_id), needs_storage=True)
+
+
+StorageAccount = Annotated[tuple[Caller, AccountRow], Depends(get_storage_account, scope="function")]
 TaskId = Annotated[str, Path(description="The task's id.")]
 
 
@@ -43,7 +51,7 @@ def read_task_id(text: str) -> uuid.UUID:
 @router.get("", **describe(TaskPage, errors=STORAGE_ERRORS))
 async def list_tasks(
     request: Request,
-    account: AuthorizedAccount,
+    account: StorageAccount,
     state: Annotated[str | None, Query(description="Only those in these states, comma-separated.")] = None,
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 100,
@@ -65,7 +73,7 @@ async def list_tasks(
 
 
 @router.get("/{task_id}", **describe(TaskReply | FileReply | FolderReply, also={204: None}, errors=ANY_ERROR))
-async def get_task(request: Request, account: AuthorizedAccount, task_id: TaskId) -> Response:
+async def get_task(request: Request, account: StorageAccount, task_id: TaskId) -> Response:
     """The task while it goes on; then what came of it: the file or folder, 204 for a deletion, or the error."""
     caller, row = account
     task = await service.get(get_state(request), read_task_id(read_segment(task_id)), account_id=row.id)
@@ -75,7 +83,7 @@ async def get_task(request: Request, account: AuthorizedAccount, task_id: TaskId
 
 
 @router.delete("/{task_id}", **describe(status=204, also={202: TaskReply}, errors=STORAGE_ERRORS))
-async def cancel_task(request: Request, account: AuthorizedAccount, task_id: TaskId) -> Response:
+async def cancel_task(request: Request, account: StorageAccount, task_id: TaskId) -> Response:
     """Ends a task. 202 while it still frees what it began; what it had finished stays. An ended one stays as it is."""
     task = await service.cancel(get_state(request), read_task_id(read_segment(task_id)), account_id=account[1].id)
     return JsonReply(build_task_reply(request, task), 202) if task.due_at is not None else empty_reply()

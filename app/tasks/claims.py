@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,10 +100,16 @@ class Claim:
     async def _perform(self) -> Result:
         if self._attempts > ATTEMPTS_MAX:
             raise ApiError(ErrorCode.REQUEST_FAILED, f"It was begun {ATTEMPTS_MAX} times and got nowhere.")
-        return await self._get_work().run()
+        with self._traced():
+            return await self._get_work().run()
 
     async def _undo(self) -> None:
-        await self._get_work().undo()
+        with self._traced():
+            await self._get_work().undo()
+
+    def _traced(self) -> AbstractContextManager[None]:
+        traces, task = self._run.state.traces, self._run.task
+        return nullcontext() if traces is None else traces.task(task.kind, str(task.id))
 
     def _get_work(self) -> Work:
         if self._build is None:

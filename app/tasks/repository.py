@@ -46,8 +46,8 @@ class TaskRepository:
         rows = await self._session.scalars(query.order_by(Task.created_at.desc(), Task.id).offset(offset).limit(limit))
         return list(rows), total
 
-    async def count_open(self, application_id: str) -> int:
-        query = select(func.count()).where(Task.application_id == application_id, Task.due_at.is_not(None))
+    async def count_open(self, condition: Condition) -> int:
+        query = select(func.count()).select_from(Task).where(condition, Task.due_at.is_not(None))
         return await self._session.scalar(query) or 0
 
     def add(self, task: Task) -> None:
@@ -57,6 +57,17 @@ class TaskRepository:
         """When the next task may be claimed, be it because it waits or because its lease ends."""
         query = select(Task.due_at).where(Task.due_at.is_not(None)).order_by(Task.due_at).limit(1)
         return await self._session.scalar(query)
+
+    async def count_open_kinds(self, *, limit: int) -> dict[tuple[str, str], int]:
+        """How many of the tasks that wait or run there are of each kind and state; looks at so many at most."""
+        waiting = select(Task.kind, Task.state).where(Task.due_at.is_not(None)).limit(limit).subquery()
+        counted = select(waiting.c.kind, waiting.c.state, func.count()).group_by(waiting.c.kind, waiting.c.state)
+        return {(kind, state): count for kind, state, count in await self._session.execute(counted)}
+
+    async def find_longest_due_at(self) -> datetime | None:
+        """Since when the task that waits longest, for a server and not for its time, could have been claimed."""
+        query = select(Task.due_at).where(Task.due_at.is_not(None), Task.state == "pending")
+        return await self._session.scalar(query.order_by(Task.due_at).limit(1))
 
     async def claim(self, *, now: datetime, until: datetime, skipped_applications: Collection[str]) -> Task | None:
         """Takes the task that has been due longest, of applications that are not skipped."""
@@ -144,6 +155,11 @@ class TaskRepository:
         if after_id is not None:
             query = query.where(Task.id > after_id)
         return list(await self._session.scalars(query.order_by(Task.id).limit(limit).with_for_update()))
+
+
+def of_application(application_id: str) -> Condition:
+    """The tasks of an application."""
+    return Task.application_id == application_id
 
 
 def of_account(account_id: int) -> Condition:

@@ -141,6 +141,8 @@ class TaskRun:
             if is_settled:
                 session.note_change(signal_name(self.task.id))
                 session.note_change(CHANGED)
+        if is_settled and values.get("ended_at") is not None:
+            self.state.metrics.note_task(self.task.kind, values["state"])
         return is_settled
 
     async def keep(self, stop: Callable[[], object]) -> None:

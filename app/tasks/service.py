@@ -13,6 +13,7 @@ from msgspec import Struct
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.metrics import TaskDepths
 from app.core.signals import Signals
 from app.core.state import State
 from app.models import Task
@@ -27,6 +28,9 @@ BUSY_RETRY_SECONDS = 60
 LOOK_SECONDS_MAX = 5.0
 """How long a waiting request trusts that news will come."""
 
+POLL_SECONDS = 0.5
+"""The same for an account that is about to be deleted, which does not wait long."""
+
 FORGOTTEN_BATCH_COUNT = 1
 """Few, because with a task all the rows of its files go."""
 
@@ -37,6 +41,20 @@ CHANGED = "tasks"
 def signal_name(task_id: uuid.UUID) -> str:
     """The name under which news of one task goes round."""
     return f"task:{task_id}"
+
+
+COUNTED_MAX = 10_000
+"""How many tasks are looked at to say how many there are."""
+
+
+async def measure_depths(state: State) -> TaskDepths:
+    """How many tasks wait and run, on whatever server."""
+    async with state.db.reading() as session:
+        repository = TaskRepository(session)
+        counts = await repository.count_open_kinds(limit=COUNTED_MAX)
+        due_at = await repository.find_longest_due_at()
+    late_seconds = 0.0 if due_at is None else max(0.0, (now() - due_at).total_seconds())
+    return TaskDepths(counts, late_seconds)
 
 
 async def create(
@@ -74,7 +92,7 @@ async def create(
     )
     async with state.db.writing() as session:
         tasks = TaskRepository(session)
-        if await tasks.count_open(application_id) >= TASKS_OPEN_MAX:
+        if await tasks.count_open(repository.of_application(application_id)) >= TASKS_OPEN_MAX:
             raise ApiError(
                 ErrorCode.TOO_MANY_REQUESTS,
                 f"The application has {TASKS_OPEN_MAX} tasks that have not ended; wait until some have.",
@@ -136,6 +154,16 @@ async def cancel(state: State, task_id: uuid.UUID, *, account_id: int) -> Task:
 async def cancel_all(session: WriteSession, *, account_id: int) -> None:
     """Ends all tasks that read or write an account."""
     await _cancel(session, repository.of_account(account_id))
+
+
+async def wait_for_all(state: State, *, account_id: int) -> None:
+    """Returns when no task that reads or writes the account is left to be run, or to tidy up."""
+    with state.signals.listening(CHANGED) as bell:
+        while True:
+            async with state.db.reading(is_newest=True) as session:
+                if not await TaskRepository(session).count_open(repository.of_account(account_id)):
+                    return
+            await bell.wait(POLL_SECONDS)
 
 
 async def _cancel(session: WriteSession, condition: repository.Condition) -> None:

@@ -71,7 +71,7 @@ class TransferWork:
 
     async def undo(self) -> None:
         """Aborts uploads in parts that were begun; what is stored stays."""
-        self._target = self._target or await open_account(self._run.state, self._target_account_id)
+        self._target = self._target or await open_account(self._run.state, self._target_account_id, is_tidying=True)
         after_id = 0
         while True:
             async with self._run.state.db.reading(is_newest=True) as session:

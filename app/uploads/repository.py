@@ -89,6 +89,13 @@ class UploadRepository:
     async def delete_parts(self, upload_id: int) -> None:
         await self._writer.execute(delete(UploadPart).where(UploadPart.upload_session_id == upload_id))
 
+    async def list_unfinished(self, account_id: int, *, limit: int) -> list[UploadSession]:
+        """The uploads of an account that go on."""
+        query = select(UploadSession).where(
+            UploadSession.account_id == account_id, UploadSession.state.in_(("open", "finishing"))
+        )
+        return list(await self._session.scalars(query.order_by(UploadSession.id).limit(limit)))
+
     async def list_expired(self, *, now: datetime, after_id: int, limit: int) -> list[UploadSession]:
         """Uploads that go on although their time, or their account, has ended."""
         return list(

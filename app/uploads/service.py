@@ -19,11 +19,14 @@ from app.uploads.schemas import UploadStart
 from connectors.core import resources
 from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
+from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, RawId, Ref
 
 CLAIM_SECONDS = 600
 BATCH_COUNT = 100
+ABORTS_PARALLEL_MAX = 8
+ABORTED_COUNT_MAX = 1000  # of an account that is deleted
 ABORT_DAYS_MAX = 30
 """How long a storage is asked to abort an upload that is past its time; then it is given up."""
 ENDED_UPLOAD_DAYS = 7
@@ -123,6 +126,31 @@ async def abort(storage: Storage, upload_id: int) -> None:
     if row.state == "finished":
         raise ApiError(ErrorCode.NOT_FOUND, "The upload is finished.")
     await _abort(storage.state, storage.connector, row)
+
+
+async def abort_all(state: State, *, account_id: int) -> None:
+    """Aborts all uploads of an account that is about to be deleted. What cannot be aborted is logged and left."""
+    account = await load_row(state, account_id)
+    async with state.db.reading(is_newest=True) as session:
+        rows = await UploadRepository(session).list_unfinished(account_id, limit=ABORTED_COUNT_MAX)
+    if account is None or not rows:
+        return
+    try:
+        connector = build_connector(state, account)
+    except (ConnectorError, ApiError, KeysError) as error:
+        log.warning("uploads not aborted", account_id=account_id, count=len(rows), error=str(error))
+        return
+
+    async def abort_one(row: UploadSession) -> None:
+        try:
+            await _abort(state, connector, row)
+        except (ConnectorError, ApiError) as error:
+            log.warning("upload not aborted", upload_id=row.id, account_id=account_id, error=str(error))
+
+    async with Crew(ABORTS_PARALLEL_MAX) as crew:
+        for row in rows:
+            await crew.wait_for_slot()
+            crew.start(abort_one(row))
 
 
 async def abort_expired(state: State) -> int:

@@ -19,7 +19,7 @@ from app.storage.endpoints import (
     AccountStorage,
     describe_parameter,
 )
-from app.storage.file_endpoints import BYTES, FILE_ID_PARAMETER, FileRef
+from app.storage.file_endpoints import CONTENTS, FILE_ID_PARAMETER, FileRef
 from app.storage.opening import Storage, open_storage, read_ref
 from app.storage.paging import FIRST_PAGE
 from app.storage.schemas import FileReply, PersonReply
@@ -82,8 +82,8 @@ async def get_version(storage: AccountStorage, ref: FileRef, version_id: PublicV
 @direct.get(
     "/{version_id}/contents",
     **describe(
-        BYTES,
-        also={206: BYTES, 304: None},
+        CONTENTS,
+        also={206: CONTENTS, 304: None},
         errors=(*STORAGE_ERRORS, ErrorCode.RANGE_NOT_SATISFIABLE, ErrorCode.PRECONDITION_FAILED),
         parameters=(
             ACCOUNT_ID_PARAMETER,
@@ -102,6 +102,7 @@ async def download_version(request: Request) -> Response:
 @direct.head(
     "/{version_id}/contents",
     **describe(
+        CONTENTS,
         also={304: None},
         errors=(*STORAGE_ERRORS, ErrorCode.PRECONDITION_FAILED),
         parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER, VERSION_ID_PARAMETER),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import ClassifyReply
-from connectors.core.tokens import SingleFlightTokens, Token
 
 HEADER_CHARACTERS_MAX = 16 * 1024  # of all challenges of a reply together; the rest is not read
 ACCOUNTS_MAX = 10_000  # whose challenge is remembered; the longest unused is forgotten first
@@ -100,18 +102,21 @@ class KnownChallenge:
             self._is_told = False
         return True
 
-    def learn_nothing(self, now: float) -> None:
-        """The server answers without asking who it is."""
-        self.token, self._auth, self.learned_at, self.is_ageing = "", None, now, False
+    def learn_nothing(self) -> None:
+        """The server answers without asking who it is, now; it may have been somebody else who answered."""
+        self.token, self._auth, self.learned_at, self.is_ageing = "", None, -math.inf, True
 
     def sign(self, request: httpx.Request) -> None:
-        """Answers the challenge in the headers of one attempt."""
+        """Answers the challenge in the headers of one attempt; grant_revoked for a user name that cannot be sent."""
         if self._auth is None:
             return
+        if self.is_ageing and not self.login.username.isprintable():  # Digest sends it as it is
+            text = "username: it has characters in it that cannot be sent to this server"
+            raise ConnectorError(ErrorKind.GRANT_REVOKED, text)
         flow = self._auth.auth_flow(request)
         next(flow)
         if not self._is_told:
-            refusal = {"WWW-Authenticate": self.token or ""}
+            refusal = [(b"WWW-Authenticate", (self.token or "").encode())]  # a realm may be in any language
             flow.send(httpx.Response(HTTPStatus.UNAUTHORIZED, headers=refusal, request=request))
             self._is_told = True
 
@@ -135,11 +140,42 @@ class ChallengeMemory:
         return known
 
 
+class _Question:
+    """Asked once for all who wait for the answer, and given up when the last of them leaves."""
+
+    def __init__(self, ask: Coroutine[Any, Any, None]) -> None:
+        self._asking = asyncio.create_task(ask)
+        self._asking.add_done_callback(_take_notice)
+        self._waiting_count = 0
+        self._is_given_up = False
+
+    @property
+    def is_open(self) -> bool:
+        """True while the answer is still to come."""
+        return not (self._is_given_up or self._asking.done())
+
+    async def answered(self) -> None:
+        """Returns when the answer is known; a failure is that of all who wait."""
+        self._waiting_count += 1
+        try:
+            await asyncio.wait([self._asking])
+        finally:
+            self._waiting_count -= 1
+            if not self._waiting_count and self.is_open:
+                self._is_given_up = True
+                self._asking.cancel()
+                await asyncio.wait([self._asking])
+        try:
+            self._asking.result()
+        except ConnectorError as error:
+            raise error.restated() from error  # one exception must not be raised in several tasks
+
+
 class ChallengeTokens:
     """A token source whose tokens are challenges.
 
     - `ask` sends a small request without credentials, whose reply may be a 401; it is the only reply read here. So a
-      body that can be sent only once is never spent on a refusal.
+      body that can be sent only once is never spent on a refusal. However many callers need it, one is sent.
     - grant_revoked when the server refuses a right answer to the challenge that it repeats; unsupported when it offers
       nothing that can be answered.
     """
@@ -154,18 +190,17 @@ class ChallengeTokens:
         self._known = known
         self._ask = ask
         self._now = now
-        self._flight: SingleFlightTokens | None = None
+        self._question: _Question | None = None
 
     async def current(self, *, remaining_seconds_min: float = 0) -> str:
         known = self._known
         is_old = known.is_ageing and self._now() - known.learned_at > ONE_WAY_NONCE_SECONDS_MAX
         if known.token is not None and not (remaining_seconds_min and is_old):
             return known.token
-        flight = self._flight = self._flight or SingleFlightTokens(self._learn)
-        try:
-            return await flight.current()
-        finally:
-            self._flight = None
+        if self._question is None or not self._question.is_open:
+            self._question = _Question(self._learn())
+        await self._question.answered()
+        return known.token or ""
 
     async def refreshed(self, stale: str) -> str:
         """What the refusal itself offered, if that is new; nothing is asked for again."""
@@ -187,14 +222,13 @@ class ChallengeTokens:
 
         return classify_heard
 
-    async def _learn(self) -> Token:
+    async def _learn(self) -> None:
         reply = await self._ask()
         await reply.aclose()
         if reply.status_code == HTTPStatus.UNAUTHORIZED:
             self._hear(reply)
         elif self._known.token is None:
-            self._known.learn_nothing(self._now())
-        return Token(self._known.token or "")
+            self._known.learn_nothing()
 
     def _hear(self, reply: httpx.Response) -> None:
         values = reply.headers.get_list("www-authenticate")
@@ -203,6 +237,12 @@ class ChallengeTokens:
         offered = ", ".join(sorted({challenge.scheme for challenge in read_challenges(values)})) or "nothing"
         text = f"the server offers {offered} to sign in; only digest and basic are supported"
         raise ConnectorError(ErrorKind.UNSUPPORTED, text)
+
+
+def _take_notice(task: asyncio.Task[None]) -> None:
+    """Its failure is seen, even when whoever waited for it has just left."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _rank(challenge: Challenge) -> int | None:

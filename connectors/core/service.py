@@ -72,4 +72,9 @@ class Registry:
     def open(self, name: str, context: AccountContext) -> Connector:
         """A connector with checks, simulated abilities and error context around it; KeyError if not offered."""
         connector = self._services[name].build(context)
-        return build_operations(connector, account_key=context.account_key, walk_limits=self._walk_limits)
+        return build_operations(
+            connector,
+            account_key=context.account_key,
+            walk_limits=self._walk_limits,
+            observer=context.runtime.observer,
+        )

@@ -18,6 +18,7 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
@@ -57,6 +58,19 @@ class _AccountBudgets:
         )
 
 
+@dataclass(slots=True, kw_only=True)
+class BudgetSummary:
+    """How the budgets of one service's accounts stand, without saying whose they are."""
+
+    accounts_count: int = 0
+    running_count: int = 0  # calls that have a slot
+    waiting_count: int = 0  # calls that wait for one
+    free_count_min: int | None = None  # slots left to the account that has fewest
+    paused_count: int = 0  # accounts that the provider told to wait
+    wait_seconds_max: float = 0.0  # how long a call of some account would wait for rate or pause
+    exhausted_count: int = 0  # accounts whose calls are not repeated, because most fail
+
+
 class Runtime:
     """One per process: the transport and every account's budgets. Builds cheap sends for one account and request."""
 
@@ -77,6 +91,26 @@ class Runtime:
         self._policy = policy
         self._random = random
         self._accounts: OrderedDict[tuple[str, str], _AccountBudgets] = OrderedDict()
+
+    @property
+    def observer(self) -> Observer:
+        """Who is told about every send and operation."""
+        return self._observer
+
+    def read_budgets(self) -> dict[str, BudgetSummary]:
+        """How the remembered accounts of each service stand now."""
+        summaries: dict[str, BudgetSummary] = {}
+        for (service, _), budgets in self._accounts.items():
+            limiter, summary = budgets.limiter, summaries.setdefault(service, BudgetSummary())
+            summary.accounts_count += 1
+            summary.running_count += limiter.running_count
+            summary.waiting_count += limiter.waiting_count
+            least = summary.free_count_min
+            summary.free_count_min = limiter.free_count if least is None else min(least, limiter.free_count)
+            summary.paused_count += limiter.pause_seconds > 0
+            summary.wait_seconds_max = max(summary.wait_seconds_max, limiter.wait_seconds)
+            summary.exhausted_count += not budgets.retry.allows_repeat
+        return summaries
 
     async def aclose(self) -> None:
         """Closes the transports."""

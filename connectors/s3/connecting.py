@@ -27,7 +27,7 @@ async def get_identity(storage: Storage) -> Identity:
 def explain(storage: Storage, error: ConnectorError) -> ConnectorError:
     """The same error in words that name the field to look at."""
     account = storage.account
-    if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMED_OUT} and error.status is None:
+    if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMED_OUT, ErrorKind.ADDRESS_REFUSED} and error.status is None:
         where = "endpoint: " if account.is_host_users else ""
         return error.restated(message=f"{where}{error.message}")
     if error.kind is ErrorKind.PERMISSION_DENIED:

@@ -46,6 +46,7 @@ STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 TIMES_MAX = 4096  # read once; many objects of a page have the same
+SIZE_DIGITS_MAX = 19
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
 
@@ -95,12 +96,11 @@ def read_failure(body: bytes) -> Failure | None:
     if _name(root) != "Error":
         return None
     fields = _fields(root)
-    size = fields.get("ActualObjectSize", "")
     return Failure(
         code=fields.get("Code", ""),
         message=fields.get("Message", ""),
         region=fields.get("Region") or None,
-        size_bytes=int(size) if size.isascii() and size.isdigit() else None,
+        size_bytes=_read_number(fields.get("ActualObjectSize", "")),
     )
 
 
@@ -229,9 +229,9 @@ def read_time(text: str) -> datetime | None:
     """A time as ISO 8601, in whole seconds, since that is all that HTTP's own form can tell."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):  # the latter where UTC's calendar does not reach
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
 
 
 def unquote_etag(text: str | None) -> str | None:
@@ -306,10 +306,14 @@ def _read_entry(row: dict[str, str], decode: Decode) -> Entry:
 
 
 def _read_size(text: str | None) -> int:
-    try:
-        return int(text or 0)
-    except ValueError:
-        raise _nonsense() from None
+    size_bytes = _read_number((text or "0").strip())
+    if size_bytes is None:
+        raise _nonsense()
+    return size_bytes
+
+
+def _read_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= SIZE_DIGITS_MAX else None
 
 
 def _read_grant(grant: Element) -> Grant:

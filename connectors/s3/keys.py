@@ -19,6 +19,7 @@ FOLDER_FILE = f"{HIDDEN_PREFIX}folder"
 
 BUCKET_RULE = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_HOST_RULE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+NOT_TEXT = re.compile("[\ud800-\udfff]")
 OLD_BUCKET_RULE = re.compile(r"[A-Za-z0-9._-]{1,255}")
 BUCKET_HOST_CHARACTERS_MAX = 63
 
@@ -40,8 +41,8 @@ class Place:
 
     @property
     def can_be_sent(self) -> bool:
-        """False for a key that no URL can hold, since "." and ".." are directions there."""
-        return not any(segment in {".", ".."} for segment in self.key.split("/"))
+        """False for a key that no URL can hold: one that is no text, or has "." or ".." in it, directions there."""
+        return is_text(self.key) and not any(segment in {".", ".."} for segment in self.key.split("/"))
 
     @property
     def is_short_enough(self) -> bool:
@@ -137,8 +138,13 @@ def is_marker(key: str, folder: str) -> bool:
 
 
 def is_hidden(key: str) -> bool:
-    """True when a segment of the key is the connector's own."""
-    return HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key)
+    """True when a segment of the key is the connector's own, or the key is no text, which S3 does not allow."""
+    return HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key) or not is_text(key)
+
+
+def is_text(key: str) -> bool:
+    """False for a key that was bytes of another encoding."""
+    return key.isascii() or NOT_TEXT.search(key) is None
 
 
 def check_name(name: str, folder: Place, *, is_folder: bool) -> None:

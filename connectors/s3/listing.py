@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.core.resources import Page, Resource
 from connectors.s3.cursors import read_cursor, write_cursor
 from connectors.s3.keys import Place, has_empty_segment, is_hidden
+from connectors.s3.mapping import Above
 from connectors.s3.payloads import Listing
 from connectors.s3.storage import Storage
 
@@ -13,7 +14,10 @@ KIND = "list"
 
 
 async def list_folder(storage: Storage, folder: Place, cursor: str | None, limit: int) -> Page:
-    """One page of a folder: files and folders as the store orders them."""
+    """One page of a folder: files and folders as the store orders them.
+
+    What is not shown, such as the folder's own marker, takes a place on the store's page. One more call fills ours.
+    """
     token = read_cursor(cursor, KIND, folder)
     if folder.is_above_buckets:
         return await _list_bucket_page(storage, folder, token, limit)
@@ -23,6 +27,14 @@ async def list_folder(storage: Storage, folder: Place, cursor: str | None, limit
     if token is None and listing.token is None and _is_filled_by_marker(listing, folder, limit):
         listing = await storage.api.list_objects(folder, limit=limit, has_delimiter=True, start_after=folder.key)
     above = storage.mapper.find_above(folder)
+    resources = _build_shown(storage, above, folder, listing)
+    if listing.token is not None and (missing_count := limit - len(resources)):
+        listing = await storage.api.list_objects(folder, limit=missing_count, has_delimiter=True, token=listing.token)
+        resources += _build_shown(storage, above, folder, listing)
+    return Page(resources, None if listing.token is None else write_cursor(KIND, folder, listing.token))
+
+
+def _build_shown(storage: Storage, above: Above, folder: Place, listing: Listing) -> list[Resource]:
     resources: list[Resource] = [
         storage.mapper.build_child(above, entry) for entry in listing.entries if storage.is_file(entry, folder)
     ]
@@ -31,7 +43,7 @@ async def list_folder(storage: Storage, folder: Place, cursor: str | None, limit
         for prefix in listing.prefixes
         if _is_shown_folder(storage, folder, prefix)
     ]
-    return Page(resources, None if listing.token is None else write_cursor(KIND, folder, listing.token))
+    return resources
 
 
 async def list_buckets(storage: Storage, *, after: str | None, count: int) -> list[str]:

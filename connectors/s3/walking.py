@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from connectors.core.resources import Page, Resource
 from connectors.s3.cursors import invalid_cursor, read_cursor, write_cursor
-from connectors.s3.keys import Place, is_hidden
+from connectors.s3.keys import Place, is_hidden, is_text
 from connectors.s3.listing import list_buckets
 from connectors.s3.mapping import Above
 from connectors.s3.payloads import Entry, Step
@@ -89,6 +89,8 @@ class _KeyPage:
 
     def add(self, entry: Entry) -> bool:
         """Takes a key, and the folders that it is the first of; False when not all of that fits."""
+        if not is_text(entry.key):
+            return True
         mapper = self._storage.mapper
         for below in _find_folders(self._top.key, entry.key):
             if is_hidden(below[len(self._top.key) :]):
@@ -133,7 +135,8 @@ def _order(storage: Storage, entries: list[Entry], given_key: str | None) -> lis
             return entries[index + 1 :]
     if storage.dialect.walks_directories:
         return [entry for entry in entries if entry.key.split("/") > given_key.split("/")]
-    return [entry for entry in entries if entry.key.encode() > given_key.encode()]
+    given = given_key.encode()
+    return [entry for entry in entries if entry.key.encode("utf-8", "surrogateescape") > given]
 
 
 async def _list_all_buckets(storage: Storage, root: Place, start: _BucketPosition | None, limit: int) -> Page:

@@ -212,9 +212,6 @@ class Server:
             settle(error)
             raise
         try:
-            is_unread = extensions.get(READ_REPLY) is None
-            if reply.status_code == HTTPStatus.PERMANENT_REDIRECT and is_unread:  # which the layers let pass
-                raise classify_redirect(reply)
             yield reply
         finally:
             await reply.aclose()
@@ -265,8 +262,6 @@ class Server:
         reader.close()
 
     async def _refuse_partial_failure(self, reply: httpx.Response, parts: Parts) -> None:
-        if reply.status_code == HTTPStatus.PERMANENT_REDIRECT:  # which the layers let pass
-            raise classify_redirect(reply)
         if reply.status_code != HTTPStatus.MULTI_STATUS:
             return
         body = bytearray()

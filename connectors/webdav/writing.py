@@ -167,7 +167,7 @@ class Writer:
         for _ in range(PUBLISH_TRIES_MAX):
             there = await self._find_replaceable(target, is_there=is_there)
             try:
-                await self._move(hidden, target, is_folder=False, replaces=there is not None)
+                await self._move(hidden, target, is_folder=False, replaces=there is not None, is_ours=True)
             except ConnectorError as error:
                 if error.kind is not ErrorKind.ALREADY_EXISTS:
                     raise
@@ -179,11 +179,14 @@ class Writer:
         if not self.traits.refuses_move_over:
             await self._refuse_taken(target)
         async with self._explained(target, is_new=True):
-            await self._move(hidden, target, is_folder=is_folder, replaces=False)
+            await self._move(hidden, target, is_folder=is_folder, replaces=False, is_ours=True)
 
-    async def _move(self, parts: Parts, target: Parts, *, is_folder: bool, replaces: bool) -> None:
+    async def _move(
+        self, parts: Parts, target: Parts, *, is_folder: bool, replaces: bool, is_ours: bool = False
+    ) -> None:
         """Moves. What went meanwhile is not_found, whatever the server calls it; unless its target is there after an
-        attempt that may have moved it, which has been done.
+        attempt that may have moved it, which has been done. What is ours alone nobody took: there it is unavailable.
+        Some servers remove a file when they notice late that an earlier attempt to write it was broken off.
 
         Over something a move is never repeated blindly: some servers delete the target before they miss the source.
         """
@@ -196,6 +199,8 @@ class Writer:
             if not is_doubtful or await self.server.find(parts) is not None:
                 raise
             if not may_be_done or await self.server.find(target) is None:
+                if is_ours:
+                    raise error.restated(ErrorKind.UNAVAILABLE, "the server lost what it was given") from error
                 raise error.restated(ErrorKind.NOT_FOUND, "it is not there any more") from error
 
     async def _find_replaceable(self, target: Parts, *, is_there: bool) -> Entry | None:

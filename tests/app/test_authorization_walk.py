@@ -8,6 +8,7 @@ import secrets as random
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,8 +17,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.core.clock import now
 from app.core.db import METADATA
-from app.models import Task, Transfer, TransferFile, TransferPart
+from app.models import AuthorizationCode, Journey, Task, Transfer, TransferFile, TransferPart
 from tests.app.sharing import MANIFEST, SharingConnector, connect_sharing
 from tests.app.walking import PUBLIC, Intruder, Operation, Secrets, list_operations, walk
 from tests.servers.api import ROOT, Api, Caller
@@ -32,6 +34,11 @@ OWNER_COLUMNS = (
 )
 WRITTEN_BESIDE = frozenset({"requests"})
 """The log grows by what anybody asks, some of it for the victim's application."""
+SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": "1"}
+PROTECTED = frozenset(
+    {*OWNER_COLUMNS, "created_at", "is_admin", "is_verified", "scope", "token_hash", "key_hash", "sealed_credentials"}
+)
+OF_THE_STORAGE = ("{folder_id}", "permissions", "properties")
 OWNED_BY_ID = {"developers": "developer_id"}
 
 
@@ -85,6 +92,21 @@ def read_folder(folder: Path) -> dict[str, tuple[str, int]]:
 def read_store(store: SharingConnector) -> object:
     """Everything in it, as it is now."""
     return deepcopy((store.nodes, store.histories, store.permissions, store.properties))
+
+
+def read_protected(victim: Victim) -> dict[str, list[tuple[object, ...]]]:
+    """Of every row of the victim, whose it is and what it may do."""
+
+    async def read() -> dict[str, list[tuple[object, ...]]]:
+        found = {}
+        async with victim.caller.api.state.db.reading() as session:
+            for name, table in METADATA.tables.items():
+                columns = [column for column in table.c if column.name in PROTECTED or column.primary_key]
+                everything = await session.execute(select(*columns).order_by(*table.primary_key.columns))
+                found[name] = [tuple(row) for row in everything]
+        return {name: found[name] for name in found if name not in WRITTEN_BESIDE}
+
+    return victim.caller.api.run(read())
 
 
 @pytest.fixture(params=["local", MANIFEST.service])
@@ -147,7 +169,10 @@ def victim(api: Api, request: pytest.FixtureRequest) -> Victim:
 
 
 async def add_task(caller: Caller, raw_id: str) -> tuple[UUID, int]:
-    """A task that has ended in a file, with rows of every kind below it; the ids of the task and its file's row."""
+    """A task that has ended in a file, with rows of every kind below it, and somebody who is connecting an account.
+
+    Returns the ids of the task and of its file's row.
+    """
     task_id = uuid4()
     async with caller.api.state.db.writing() as session:
         session.add(
@@ -169,6 +194,25 @@ async def add_task(caller: Caller, raw_id: str) -> tuple[UUID, int]:
         session.add(row)
         await session.flush()
         session.add(TransferPart(transfer_file_id=row.id, number=1, size_bytes=1, sha256=""))
+        name = f"{task_id}"
+        session.add(
+            Journey(
+                name_hash=name,
+                browser_hash="",
+                application_id=caller.application_id,
+                wishes={},
+                expires_at=now() + timedelta(hours=1),
+            )
+        )
+        session.add(
+            AuthorizationCode(
+                code_hash=name,
+                account_id=caller.account_id,
+                redirect_uri="",
+                scope="",
+                expires_at=now() + timedelta(hours=1),
+            )
+        )
         return task_id, row.id
 
 
@@ -258,6 +302,46 @@ def test_nothing_leaks_and_nothing_changes_when_strangers_walk_all_routes(
     assert api.run(victim.read_rows()) == rows
 
 
+def test_owner_and_rights_stay_when_a_body_names_others(api: Api, victim: Victim, document: dict[str, object]) -> None:
+    other = api.create_caller()
+    rows, protected = api.run(victim.read_rows()), read_protected(victim)
+    owners = {
+        "application_id": other.application_id,
+        "application": other.application_id,
+        "account_id": other.account_id,
+        "developer_id": victim.developer_id + 1,
+        "developer": victim.developer_id + 1,
+    }
+    rights = {
+        "id": 1,
+        "admin": True,
+        "is_admin": True,
+        "is_verified": False,
+        "created": "2000-01-01T00:00:00Z",
+        "created_at": "2000-01-01T00:00:00Z",
+        "scope": "any",
+        "token_hash": "0" * 64,
+        "sealed_credentials": "1.0.AAAA",
+    }
+    good = {
+        "name": "changed",
+        "custom_properties": {},
+        "description": "changed",
+        "active": True,
+        "last_name": "changed",
+    }
+    taken: dict[str, bool] = {}
+    for headers in (victim.caller.key_header, victim.caller.developer_header):
+        with victim.caller.client(dict(headers)) as client:
+            for operation in list_operations(document):
+                if operation.method == "PATCH" and not operation.template.endswith(OF_THE_STORAGE):
+                    answer = client.patch(operation.build_path(victim.values), json={**owners, **rights, **good})
+                    taken[str(operation)] = taken.get(str(operation), False) or answer.is_success
+    assert [operation for operation, was_taken in taken.items() if not was_taken] == []
+    assert api.run(victim.read_rows()) != rows
+    assert read_protected(victim) == protected
+
+
 def test_the_victim_itself_is_answered_on_the_same_paths(victim: Victim, document: dict[str, object]) -> None:
     seen: dict[str, set[int]] = {}
     for headers in (victim.caller.key_header, victim.caller.bearer_header, victim.caller.developer_header):
@@ -269,7 +353,9 @@ def test_the_victim_itself_is_answered_on_the_same_paths(victim: Victim, documen
     unanswered = {
         operation
         for operation, statuses in seen.items()
-        if not {200, 302} & statuses and not (operation.endswith("/thumbnail") and 400 in statuses)  # of a text
+        if not {200, 302} & statuses
+        and operation != "GET /v1/oauth"  # which belongs to nobody
+        and not (operation.endswith("/thumbnail") and 400 in statuses)  # of a text
     }
     if victim.values["version_id"] == "none":
         unanswered = {operation for operation in unanswered if "{version_id}" not in operation}
@@ -296,11 +382,18 @@ def test_public_routes_are_the_listed_ones(api: Api, document: dict[str, object]
         ("/head/{account_id}", {"nobody": "401 with /accounts/17", "somebody": "404 with /accounts/17"}),
         ("/number/{account_id}", {"somebody": '404 with "account": 17'}),
         ("/crash/{account_id}", {"somebody": "500"}),
+        ("/cached/{account_id}", {"nobody": "401 and may be kept", "somebody": "404 and may be kept"}),
         ("/fine/{account_id}", {}),
     ],
 )
 def test_walk_names_the_route_when_somebody_adds_one_that_is_open(path: str, expected: dict[str, str]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
+        answered = answer_plainly(request)
+        is_cached = request.url.path.startswith("/cached")
+        answered.headers.update(SAFE | ({"Cache-Control": "max-age=60"} if is_cached else {}))
+        return answered
+
+    def answer_plainly(request: httpx.Request) -> httpx.Response:
         is_known = "authorization" in request.headers
         status = 404 if is_known else 401
         match request.url.path.split("/")[1]:

@@ -69,6 +69,62 @@ async def test_stale_value_is_not_remembered_when_it_changed_while_it_was_read(r
     assert await rows.get("a", Source("fresh")) == "fresh"
 
 
+class SlowSource(Source):
+    """Answers when it may, with what there was when it was asked."""
+
+    def __init__(self, value: str | None = "value") -> None:
+        super().__init__(value)
+        self.may_answer = asyncio.Event()
+
+    async def __call__(self) -> str | None:
+        value = await super().__call__()
+        await self.may_answer.wait()
+        return value
+
+
+async def test_database_is_asked_once_when_many_ask_at_the_same_time(rows: RowCache) -> None:
+    source, checked = SlowSource(), []
+    asking = [asyncio.create_task(rows.get("a", source, before_load=lambda: checked.append(1))) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    await asyncio.sleep(0)
+    source.may_answer.set()
+    assert await asyncio.gather(*asking[1:]) == ["value"] * 49
+    assert asking[0].cancelled()
+    assert (source.asked_count, len(checked)) == (1, 50)
+
+
+async def test_answer_is_not_shared_with_whoever_asks_after_a_change(rows: RowCache) -> None:
+    old, new = SlowSource("old"), Source("new")
+    first = asyncio.create_task(rows.get("a", old))
+    await asyncio.sleep(0)
+    rows.drop("b")
+    assert await rows.get("a", new) == "new"
+    old.may_answer.set()
+    assert await first == "old"
+    assert await rows.get("a", Source("newest")) == "new"
+
+
+async def test_absence_is_not_shared_so_that_what_is_made_meanwhile_is_found(rows: RowCache) -> None:
+    old, new = SlowSource(None), Source("new")
+    first = asyncio.create_task(rows.get("a", old))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(rows.get("a", new))
+    await asyncio.sleep(0)
+    old.may_answer.set()
+    assert (await first, await second) == (None, "new")
+
+
+async def test_failure_is_told_to_all_who_wait_and_not_remembered(rows: RowCache) -> None:
+    async def fail() -> str | None:
+        await asyncio.sleep(0)
+        raise OSError("away")
+
+    answers = await asyncio.gather(*(rows.get("a", fail) for _ in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [OSError] * 3
+    assert await rows.get("a", Source()) == "value"
+
+
 async def test_nothing_is_remembered_when_the_time_is_none() -> None:
     rows, source = RowCache(seconds_max=0), Source()
     await rows.get("a", source)

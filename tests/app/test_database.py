@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from app.accounts.repository import AccountRepository
 from app.applications.repository import ApplicationRepository
-from app.core.db import METADATA, Database
+from app.core.db import METADATA, READ_CONNECTIONS_MAX, Database
 from app.core.errors import ApiError
 from app.core.migrating import build_config, get_head, migrate, read_revision
 from app.core.settings import Settings
@@ -226,6 +226,23 @@ async def test_service_is_unavailable_when_all_connections_are_taken(tmp_path: P
             async with db.writing() as second:
                 await second.execute(text("SELECT 1"))
     assert caught.value.code.status == 503
+    await db.aclose()
+
+
+async def test_question_whether_all_is_well_ends_soon_and_is_shared_when_no_connection_is_free(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.db.CHECK_SECONDS_MAX", 0.2)
+    db = Database(f"{postgres_url}/postgres", seconds_max=30)
+    async with AsyncExitStack() as taken:
+        for _ in range(READ_CONNECTIONS_MAX):
+            session = await taken.enter_async_context(db.reading())
+            await session.execute(text("SELECT 1"))
+        tasks_before = len(asyncio.all_tasks())
+        answers = await asyncio.gather(*(db.check() for _ in range(20)), return_exceptions=True)
+        assert [isinstance(answer, ApiError) and answer.code.status for answer in answers] == [503] * 20
+        assert len(asyncio.all_tasks()) <= tasks_before + 2
+    await db.check()
     await db.aclose()
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from app.accounts.service import delete_account, revoke_token
+from app.accounts.service import purge_account, revoke_token
 from app.applications.service import (
     DeveloperCaller,
     authenticate_developer,
@@ -24,7 +25,7 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.core.tokens import hash_token
-from app.demo import Demo, allow_this_machine, describe_demo, prepare_demo
+from app.demo import Demo, allow_this_machine, describe_demo, prepare_demo, show_metrics
 
 Spoil = Callable[[State, Demo], Coroutine[Any, Any, None]]
 
@@ -53,7 +54,14 @@ async def _prepare(settings: Settings, spoil: Spoil | None = None) -> tuple[Demo
 async def test_file_holds_exactly_what_scripts_need_and_is_private(settings: Settings) -> None:
     demo, owner = await _prepare(settings)
     written = json.loads(settings.demo_file.read_text())
-    assert set(written) == {"base_url", "application_id", "api_key", "developer_token", "accounts"}
+    assert set(written) == {
+        "base_url",
+        "application_id",
+        "api_key",
+        "developer_token",
+        "accounts",
+        "metrics_token",
+    }
     assert [set(account) for account in written["accounts"]] == [{"id", "service", "account", "bearer_token"}]
     assert (written["application_id"], written["base_url"]) == (owner, settings.base_url)
     assert stat.S_IMODE(settings.demo_file.stat().st_mode) == 0o600
@@ -69,6 +77,15 @@ async def test_everything_is_reused_when_it_runs_again(settings: Settings) -> No
     assert (await _prepare(settings))[0] == first
     assert settings.demo_file.stat().st_mtime_ns == written
     assert not (settings.demo_path / "Welcome.md").exists()
+
+
+async def test_metrics_are_shown_with_the_demos_token_unless_the_operator_set_one(settings: Settings) -> None:
+    demo, _ = await _prepare(settings)
+    shown = show_metrics(settings, demo).metrics_token
+    assert shown is not None
+    assert shown.get_secret_value() == demo.metrics_token
+    own = settings.model_copy(update={"metrics_token": SecretStr("the-operators-own")})
+    assert show_metrics(own, demo) == own
 
 
 async def test_only_the_address_changes_when_the_port_does(settings: Settings) -> None:
@@ -100,7 +117,7 @@ async def test_file_is_made_again_when_it_is_gone_or_broken(settings: Settings, 
 
 
 async def _delete_account(state: State, demo: Demo) -> None:
-    await delete_account(state, account_id=demo.accounts[0].id)
+    await purge_account(state, account_id=demo.accounts[0].id)
 
 
 async def _revoke_token(state: State, demo: Demo) -> None:

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
-from app.accounts.service import delete_orphans
+from app.accounts import service as accounts
 from app.core.clock import now
 from app.core.locks import try_to_hold
 from app.core.state import State
+from app.disconnecting.service import delete_orphans
 from app.housekeeping import JOBS, Job, keep_house, run_job
+from app.links import service as links
 from app.models import Account, BearerToken, UploadPart, UploadSession
 from app.uploads import service as uploads
 from tests.servers.api import Api, Caller
@@ -47,7 +49,10 @@ def test_failure_is_logged_and_other_jobs_and_later_times_go_on(api: Api) -> Non
         raise ZeroDivisionError
 
     async def keep() -> None:
-        jobs = [Job(name="bad", every_seconds=0, run=fail), Job(name="good", every_seconds=0, run=succeed)]
+        jobs = [
+            Job(name="bad", rule="", every_seconds=0, run=fail),
+            Job(name="good", rule="", every_seconds=0, run=succeed),
+        ]
         keeping = asyncio.create_task(keep_house(api.state, jobs))
         async with asyncio.timeout(WAIT_SECONDS_MAX):
             await all_done.wait()
@@ -66,7 +71,9 @@ def test_job_that_takes_too_long_is_cut_off(api: Api) -> None:
         return 1
 
     with capture_logs() as lines:
-        assert api.run(run_job(api.state, Job(name="slow", every_seconds=1, run=hang, seconds_max=0.1))) is None
+        assert (
+            api.run(run_job(api.state, Job(name="slow", rule="", every_seconds=1, run=hang, seconds_max=0.1))) is None
+        )
     assert [line["error"] for line in lines if line["event"] == "job failed"] == ["TimeoutError"]
 
 
@@ -80,7 +87,7 @@ def test_job_is_left_to_the_process_that_is_at_it(api: Api) -> None:
     async def try_meanwhile(name: str) -> int | None:
         async with try_to_hold(api.state.db, name) as is_ours:
             assert is_ours
-            return await run_job(api.state, Job(name="chore", every_seconds=1, run=note))
+            return await run_job(api.state, Job(name="chore", rule="", every_seconds=1, run=note))
 
     is_shared = not api.state.db.is_sqlite  # one process serves SQLite: nobody can be at it
     assert api.run(try_meanwhile("job:chore")) == (None if is_shared else 1)
@@ -148,8 +155,7 @@ def test_upload_is_forgotten_with_its_parts_when_it_ended_long_ago(
 
 
 def test_upload_of_a_deleted_account_ends_before_its_time(api: Api, caller: Caller, upload_id: int) -> None:
-    with caller.client() as client:
-        assert client.delete(caller.account_url).status_code == 204
+    api.run(accounts.purge_account(api.state, account_id=caller.account_id))
     api.run(uploads.abort_expired(api.state))
     assert read(api, upload_id) == ("aborted", 0)
 
@@ -167,3 +173,18 @@ def test_upload_that_no_storage_aborts_is_given_up_and_holds_up_no_other(
     change(api, upload_id, claimed_until=now(), expires_at=now() - timedelta(days=uploads.ABORT_DAYS_MAX, minutes=5))
     api.run(uploads.abort_expired(api.state))
     assert read(api, upload_id) == ("aborted", 0)
+
+
+@pytest.mark.parametrize(("expired_days", "is_kept"), [(None, True), (-1, True), (89, True), (91, False)])
+def test_link_is_forgotten_when_it_expired_long_ago(
+    api: Api, caller: Caller, expired_days: int | None, is_kept: bool
+) -> None:
+    (caller.folder / "a.txt").write_text("a")
+    with caller.client() as client:
+        file_id = client.get(f"{caller.storage_url}/path", params={"path": "/a.txt"}).json()["id"]
+        link = client.post(f"{caller.storage_url}/links", json={"file_id": file_id}).json()
+        if expired_days is not None:
+            expiration = (now() - timedelta(days=expired_days)).isoformat()
+            assert client.patch(link["href"], json={"expiration": expiration}).status_code == 200
+        api.run(links.delete_expired(api.state))
+        assert client.get(link["href"]).status_code == (200 if is_kept else 404)

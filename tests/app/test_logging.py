@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from tests.servers.process import running_server
+from tests.servers.secrecy import GREETING
 
 SECRETS = ("wrong-key-s3cret", "query-s3cret", "basic-s3cret", "body-s3cret", "link-s3cret", "guess-s3cret")
 
@@ -77,7 +77,7 @@ def logged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     keys = json.loads((data / "keys.json").read_text())
     own = (keys["id_key"], *(key["key"] for key in keys["sealing_keys"]))
     written = (data.parent / "data.log").read_text()  # the log, and what was said to people, which shows the key
-    text = re.sub(r"Kloudless is ready\..*path=/hello\.txt'\n\n?|Stopped\.\n", "", written, flags=re.DOTALL)
+    text = GREETING.sub("", written)
     return Logged(answers, text, (*SECRETS, *given, *made, *own))
 
 

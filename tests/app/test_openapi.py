@@ -98,6 +98,13 @@ def test_every_error_is_a_v1_error_whose_codes_are_named(operations: dict[tuple[
                 assert re.match(r"`\w+`: ", reply["description"]), (where, status)
 
 
+def test_every_reply_says_what_it_holds(operations: dict[tuple[str, str], dict[str, Any]]) -> None:
+    for where, operation in operations.items():
+        for status, reply in operation["responses"].items():
+            for media_type, content in reply.get("content", {}).items():
+                assert content["schema"], (where, status, media_type)
+
+
 def test_schemas_have_plain_names_and_say_what_they_are(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
@@ -124,7 +131,8 @@ def test_only_the_public_pages_need_no_credentials(
     assert document["security"] == [{"ApiKey": []}]
     public = {path for (_, path), operation in operations.items() if operation.get("security") == []}
     services = {"/v1/public/services", "/v1/public/services/{service_name}"}
-    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"} | services
+    connecting = {"/v1/oauth", "/v1/oauth/token"}
+    assert public == {"/health", "/ready", "/l/{token}", "/l/{token}/download"} | services | connecting
 
 
 class Recorder(httpx.BaseTransport):
@@ -318,6 +326,10 @@ def manage(caller: Caller, client: httpx.Client) -> None:
     last = client.get(caller.account_url, headers=key).headers["x-request-id"]
     for path in ("/v1/requests", f"/v1/requests/{last}", "/v1/requests?status=many", "/v1/requests/nonsense"):
         client.get(path, headers=key)
+    client.get("/v1/oauth", params={"client_id": caller.application_id, "response_type": "token", "scope": "storage"})
+    client.get("/v1/oauth", params={"client_id": caller.application_id, "response_type": "code"})
+    client.post("/v1/oauth/token", data={"grant_type": "authorization_code", "code": "wrong"})
+    client.post("/v1/oauth/token", data={"grant_type": "authorization_code", "code": "wrong"}, headers=key)
     client.delete("/v1/oauth/token", headers=bearer)
     client.post("/v1/accounts", headers=key, json={"account": "a", "service": "unheard of"})
     client.delete(caller.account_url, headers=key)

@@ -21,6 +21,7 @@ import pytest
 from tests.servers.missing import skipping_when_missing
 from tests.servers.packages import find_program
 from tests.servers.ports import find_free_port
+from tests.servers.secrecy import check_written, mark_data
 
 SCRIPT = Path(sys.executable).with_name("kloudless")
 WAIT_SECONDS_MAX = 60.0
@@ -74,6 +75,8 @@ def _serving(data: Path, *, stop: signal.Signals, **variables: str) -> Iterator[
         served.status = process.wait(WAIT_SECONDS_MAX)
         served.stop_seconds = time.monotonic() - started
         served.goodbye, served.errors = process.communicate(timeout=WAIT_SECONDS_MAX)
+        mark_data(data)
+        check_written(served.errors)
     finally:
         process.kill()
         process.communicate()

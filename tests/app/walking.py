@@ -17,6 +17,8 @@ PUBLIC = frozenset(
         "GET /ready",
         "GET /v1/public/services",
         "GET /v1/public/services/{service_name}",
+        "GET /v1/oauth",
+        "POST /v1/oauth/token",
         "GET /l/{token}",
         "HEAD /l/{token}",
         "POST /l/{token}",
@@ -125,6 +127,7 @@ def walk(
     - Without credentials: 401, whatever else is wrong with the request.
     - With a foreign thing in the path: a refusal. Without one the intruder works on his own things, which is his right.
     - Nothing of the victim in head or body, in any case.
+    - Headers that keep every answer private.
     """
     for operation in intruder.order(operations):
         if str(operation) in PUBLIC:
@@ -147,6 +150,20 @@ def walk(
         leak = intruder.secrets.find_in(answer)
         if leak:
             yield f"{what} with {leak}"
+        yield from (f"{what} {fault}" for fault in find_header_faults(answer))
+
+
+def find_header_faults(answer: httpx.Response) -> Iterator[str]:
+    """What an answer to somebody known lets others do: keep it, take it for another type, or look their own up."""
+    directives = {part.strip() for part in answer.headers.get("cache-control", "").split(",")}
+    if not directives & {"no-store", "private"}:
+        yield f"and may be kept by everybody: Cache-Control is {answer.headers.get('cache-control')}"
+    if answer.headers.get("x-content-type-options") != "nosniff":
+        yield "and may be taken for another type"
+    if "set-cookie" in answer.headers:
+        yield "and sets a cookie"
+    if "x-request-id" not in answer.headers:
+        yield "and has no id"
 
 
 def _is_right(operation: Operation, intruder: Intruder, status: int) -> bool:

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.core.errors import ErrorCode
+from app.core.metrics import METRICS
 from app.core.settings import Settings
+from app.housekeeping import JOBS
 from connectors.core.connector import Connector
 from connectors.core.manifest import Capabilities, Limits, Manifest
 from connectors.core.operations import build_operations
@@ -70,6 +72,11 @@ def render_errors() -> str:
     return _render_table(("Status", "`error_code`", "When"), rows)
 
 
+def render_retentions() -> str:
+    """The table of what the server tidies up by itself."""
+    return _render_table(("What the server does", "When"), [(job.name, job.rule) for job in JOBS])
+
+
 def render_capabilities() -> str:
     """The tables of what each service can do, and of its limits."""
     manifests = [service.manifest for service in build_registry(Options())]
@@ -85,9 +92,20 @@ def render_capabilities() -> str:
     return _render_table(header, capabilities) + "\n\n" + _render_table(header, limits)
 
 
+def render_metrics() -> str:
+    """The table of what operators can scrape."""
+    rows = [
+        (f"`{metric.name}`", metric.kind, " ".join(f"`{label}`" for label in metric.labels), metric.text)
+        for metric in METRICS
+    ]
+    return _render_table(("Metric", "Kind", "Labels", "What it says"), rows)
+
+
 SECTIONS = (
     Section(file="README.md", marker="settings", render=render_settings),
     Section(file="README.md", marker="errors", render=render_errors),
+    Section(file="README.md", marker="metrics", render=render_metrics),
+    Section(file="README.md", marker="retentions", render=render_retentions),
     Section(file="connectors/README.md", marker="capabilities", render=render_capabilities),
 )
 

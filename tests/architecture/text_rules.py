@@ -18,6 +18,7 @@ TOP_LEVEL = frozenset(
         "LICENSE",
         "Makefile",
         "README.md",
+        "SECURITY.md",  # how to report, what was looked at, and which test proves it
         "app",
         "connectors",
         "deploy",  # what other programs read to run it: systemd, nginx, a second compose file

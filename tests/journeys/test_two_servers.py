@@ -22,7 +22,7 @@ from tests.servers.missing import skipping_when_missing
 from tests.servers.nginx import find_nginx, running_nginx
 from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
-from tests.servers.process import COMMAND, Server, running_server
+from tests.servers.process import Server, build_command, running_server
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAIT_SECONDS_MAX = 30.0
@@ -69,7 +69,9 @@ def pair(postgres_url: str, tmp_path: Path) -> Iterator[Pair]:
     }
     (tmp_path / "photos").mkdir()
     for command in (["keys", "create"], ["migrate"]):
-        subprocess.run([*COMMAND, *command], cwd=ROOT, env={**os.environ, **variables}, check=True, capture_output=True)
+        subprocess.run(
+            [*build_command(), *command], cwd=ROOT, env={**os.environ, **variables}, check=True, capture_output=True
+        )
     with ExitStack() as stack:
         stack.callback(drop_database, postgres_url, name)
         first = stack.enter_context(running_server(tmp_path / "first", **variables))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class AccountKind:
     name: str
     build: BuildAccount
     offers: frozenset[str]
+    find_raw_root: Callable[[str], str] = str
+    """Where a place of a name begins in the storage's own terms, if those can be used (`call_raw`)."""
 
 
 def build_seaweedfs_account(_api: Api, name: str) -> dict[str, Any]:
@@ -35,6 +38,14 @@ def build_seaweedfs_account(_api: Api, name: str) -> dict[str, Any]:
     }
 
 
+def find_seaweedfs_root(name: str) -> str:
+    return f"/{SHARED_SEAWEEDFS.get().bucket}/{name}"
+
+
+def find_apache_root(name: str) -> str:
+    return f"{SHARED_APACHE.get().url}{name}"
+
+
 def build_apache_account(_api: Api, name: str) -> dict[str, Any]:
     """A new folder."""
     server = SHARED_APACHE.get()
@@ -46,9 +57,15 @@ LOCAL = AccountKind(name="local", build=build_local_account, offers=frozenset({"
 SEAWEEDFS = AccountKind(
     name="seaweedfs",
     build=build_seaweedfs_account,
-    offers=frozenset({"start_upload", "list_permissions", "set_permissions", "list_properties"}),
+    offers=frozenset({"start_upload", "list_permissions", "set_permissions", "list_properties", "call_raw"}),
+    find_raw_root=find_seaweedfs_root,
 )
-APACHE = AccountKind(name="apache", build=build_apache_account, offers=frozenset({"list_properties"}))
+APACHE = AccountKind(
+    name="apache",
+    build=build_apache_account,
+    offers=frozenset({"list_properties", "call_raw"}),
+    find_raw_root=find_apache_root,
+)
 
 KINDS = (LOCAL, SEAWEEDFS, APACHE)
 """All of them."""

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +23,11 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from app.core.state import State
 from app.main import build_app
-from app.server import build_server, open_socket
+from app.server import build_server, open_sockets
 from connectors.core.service import Registry
 from tests.servers.loop import CALL_SECONDS_MAX, get_loop
 from tests.servers.ports import find_free_port
+from tests.servers.secrecy import mark, mark_keys
 
 ResultT = TypeVar("ResultT")
 
@@ -117,7 +118,7 @@ class Api:
                 application, api_key = await create_application(
                     self.state, session, developer_id=developer_id, create=ApplicationCreate(name="An application")
                 )
-            return application.id, api_key, developer_token
+            return application.id, mark(api_key), mark(developer_token)
 
         application_id, api_key, developer_token = self.run(create())
         nobody = Caller(self, application_id, api_key, developer_token, 0, "", self.files)
@@ -131,7 +132,7 @@ class Api:
             account = client.post("/v1/accounts", json={"account": name, **body})
             assert account.status_code == 201, account.text
             account_id = account.json()["id"]
-            token = client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"]
+            token = mark(client.post(f"/v1/accounts/{account_id}/tokens").json()["access_token"])
         return replace(caller, account_id=account_id, bearer_token=token, folder=self.files / name)
 
 
@@ -166,7 +167,7 @@ def build_settings(folder: Path, **given: Any) -> Settings:
 @contextmanager
 def running_api(settings: Settings, *, registry: Registry | None = None) -> Iterator[Api]:
     """Serves until the block ends."""
-    KeyRing.from_file(settings.keys_path, create=True)
+    mark_keys(KeyRing.from_file(settings.keys_path, create=True).to_text())
     migrate(settings)
     loop = get_loop()
 
@@ -175,8 +176,9 @@ def running_api(settings: Settings, *, registry: Registry | None = None) -> Iter
         return app.state, build_server(app, settings, on_stop=app.state.signals.stop)
 
     async def serve() -> None:
-        with open_socket(settings) as listener:
-            await server.serve(sockets=[listener])
+        with ExitStack() as stack:
+            listeners = [stack.enter_context(listener) for listener in open_sockets(settings)]
+            await server.serve(sockets=listeners)
 
     state, server = asyncio.run_coroutine_threadsafe(build(), loop).result(START_SECONDS_MAX)
     serving = asyncio.run_coroutine_threadsafe(serve(), loop)

@@ -38,7 +38,7 @@ class Seen:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """What a script works with: the request's head, its body still to be read, and the way back."""
 
@@ -87,13 +87,14 @@ Script = Callable[[Exchange], Awaitable[None]]
 
 @dataclass(slots=True)
 class Origin:
-    """The server; `requests` are in the order of their heads."""
+    """The server; `requests` are in the order of their heads. `fallback` answers for paths without a script."""
 
     tls: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
     port: int = 0
     requests: list[Seen] = field(default_factory=list)
     connections_count: int = 0
+    fallback: Script | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -163,7 +164,7 @@ class Origin:
         seen = Seen(method, target, headers)
         self.requests.append(seen)
         exchange = Exchange(seen, reader, writer)
-        script = self._scripts.get(target.partition("?")[0])
+        script = self._scripts.get(target.partition("?")[0], self.fallback)
         if script is None:
             await exchange.read_body()
             await exchange.reply(200, body=b"" if method == "HEAD" else b"ok")

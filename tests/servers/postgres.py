@@ -14,9 +14,10 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,19 +42,69 @@ def running_postgres() -> Iterator[str]:
     if given:
         yield given.rstrip("/")
         return
+    with _new_cluster() as (folder, binaries):
+
+        def plan() -> Plan[str]:
+            return _plan(folder, binaries, find_free_port(), DURABILITY_OFF)
+
+        # PostgreSQL's fast stop is SIGINT: sessions are ended, files are closed.
+        with running_child(folder, "postgres", plan, user=as_nobody(), stop_signal=signal.SIGINT) as child:
+            yield child.server
+
+
+@dataclass
+class MortalPostgres:
+    """A server of one's own that dies and comes back where it was. What it acknowledged survives its own death."""
+
+    folder: Path
+    binaries: Path
+    port: int = field(default_factory=find_free_port)
+    _running: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Without a database's name."""
+        return f"{URL_PREFIX}{USER}@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+
+        def plan() -> Plan[str]:
+            return _plan(
+                self.folder, self.binaries, self.port, ("-c", "fsync=off")
+            )  # only the machine's end loses more
+
+        self._running.enter_context(
+            running_child(self.folder, "postgres", plan, user=as_nobody(), stop_signal=signal.SIGQUIT)
+        )
+
+    def die(self) -> None:
+        """Stops at once, in the middle of whatever it does."""
+        self._running.close()
+
+
+@contextmanager
+def running_mortal_postgres() -> Iterator[MortalPostgres]:
+    """Runs until the block ends, unless it is dead already."""
+    with _new_cluster() as (folder, binaries):
+        server = MortalPostgres(folder, binaries)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.die()
+
+
+@contextmanager
+def _new_cluster() -> Iterator[tuple[Path, Path]]:
+    """An empty cluster's folder, and the one with the programs."""
     folder = Path(tempfile.mkdtemp(prefix="kloudless-postgres-"))
     try:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             os.chown(folder, NOBODY, NOBODY)
         binaries = _find_binaries(folder)
         _make_cluster(folder, binaries)
-
-        def plan() -> Plan[str]:
-            return _plan(folder, binaries)
-
-        # PostgreSQL's fast stop is SIGINT: sessions are ended, files are closed.
-        with running_child(folder, "postgres", plan, user=as_nobody(), stop_signal=signal.SIGINT) as child:
-            yield child.server
+        yield folder, binaries
     finally:
         shutil.rmtree(folder)
 
@@ -119,11 +170,11 @@ def _make_cluster(folder: Path, binaries: Path) -> None:
         raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
 
 
-def _plan(folder: Path, binaries: Path) -> Plan[str]:
-    port, data = find_free_port(), folder / "data"
+def _plan(folder: Path, binaries: Path, port: int, options: Sequence[str]) -> Plan[str]:
+    data = folder / "data"
     url = f"{URL_PREFIX}{USER}@127.0.0.1:{port}"
     return Plan(
-        command=[binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", *DURABILITY_OFF],
+        command=[binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", *options],
         ask=lambda: _ask(url, data),
     )
 

@@ -17,9 +17,10 @@ from typing import Any
 import httpx
 
 from tests.servers.ports import find_free_port
+from tests.servers.secrecy import check_written, mark_data
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-c", "from app.cli import main; main()")
+CLI = "app.cli"
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 CALL_SECONDS_MAX = 60.0
@@ -69,14 +70,20 @@ class Server:
         return self.process.wait(STOP_SECONDS_MAX)
 
 
+def build_command(module: str = CLI) -> tuple[str, ...]:
+    """What runs the command line of a module."""
+    return (sys.executable, "-c", f"from {module} import main; main()")
+
+
 @contextmanager
-def running_server(data: Path, **variables: str) -> Iterator[Server]:
-    """Serves `data` until the block ends; what was there before is used again."""
+def running_server(data: Path, *, module: str = CLI, **variables: str) -> Iterator[Server]:
+    """Serves `data` until the block ends; what was there before is used again. `module` has the command's `main`."""
     port = find_free_port()
     environment = {"KLOUDLESS_DATA_DIR": str(data), "KLOUDLESS_PORT": str(port), "KLOUDLESS_LOG_LEVEL": "warning"}
-    with (data.parent / f"{data.name}.log").open("ab") as log:
+    path = data.parent / f"{data.name}.log"
+    with path.open("ab") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--demo"],
+            [*build_command(module), "serve", "--demo"],
             cwd=ROOT,
             env={**os.environ, **environment, **variables},
             stdout=log,
@@ -95,6 +102,8 @@ def running_server(data: Path, **variables: str) -> Iterator[Server]:
             process.wait(STOP_SECONDS_MAX)
         finally:
             process.kill()
+    mark_data(data)
+    check_written(path.read_text(errors="replace"))
 
 
 def wait_until_ready(

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.servers.secrecy import mark
 from tests.servers.tls import Certificate
 
 CALL_SECONDS_MAX = 30
@@ -25,7 +26,7 @@ class S3Server:
 
     url: str
     access_key_id: str = field(default_factory=lambda: f"AK{secrets.token_hex(9).upper()}")
-    secret_access_key: str = field(default_factory=lambda: secrets.token_hex(20))
+    secret_access_key: str = field(default_factory=lambda: mark(secrets.token_hex(20)))
     region: str = "us-east-1"
     bucket: str = BUCKET
     certificate: Certificate | None = None

@@ -169,6 +169,12 @@ class ToxicProxy:
         """Connections that are open."""
         return len(self._connections)
 
+    async def wait_until_idle(self) -> None:
+        """Returns when no connection is open; TimeoutError if that takes too long."""
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            while self._connections:
+                await asyncio.wait(self._connections)
+
     def add(self, toxic: Toxic, direction: Direction = Direction.DOWNSTREAM, *, toxicity: float = 1.0) -> Added:
         """From now on connections suffer from it, open ones too, after all that were added before."""
         added = Added(toxic, direction, toxicity)

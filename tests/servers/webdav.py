@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.servers.secrecy import mark
 from tests.servers.tls import Certificate, build_trust
 
 CALL_SECONDS_MAX = 30.0
@@ -30,7 +31,7 @@ class WebDavServer:
     root: Path
     auth: HttpAuth = HttpAuth.BASIC
     user: str = USER
-    password: str = field(default_factory=lambda: secrets.token_hex(16))
+    password: str = field(default_factory=lambda: mark(secrets.token_hex(16)))
     certificate: Certificate | None = None
 
     def client(self) -> httpx.Client:

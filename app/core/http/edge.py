@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
+from collections.abc import Mapping
 from time import perf_counter, time
 
 import msgspec
@@ -12,13 +13,18 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import ApiError, ErrorBody, ErrorCode
+from app.core.http.pace import Pace
 from app.core.journal import CALLS, CallCount, SeenRequest
+from app.core.settings import Settings
 from app.core.state import State
 from connectors.core.idle import IdleWatch
 
-PATHS_WITHOUT_ORIGIN = frozenset({"/health", "/ready"})
+HEALTH_PATHS = frozenset({"/health", "/ready"})
+"""Answered under every origin, and however much there is to do."""
+
 CORS_MAX_AGE_SECONDS = 600
-RETRY_AFTER_SECONDS = 1
+NO_PORTS: Mapping[int, ASGIApp] = {}
+BUSY_RETRY_AFTER_SECONDS = 1
 
 _EXPOSED = (
     b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
@@ -35,24 +41,24 @@ class RequestState:
         "account_id",
         "application_id",
         "body_bytes_max",
-        "body_idle_seconds_max",
         "error_code",
         "held_accounts",
         "id",
+        "is_stream",
         "origin",
         "rate_policies",
         "rates",
         "service",
     )
 
-    def __init__(self, *, body_bytes_max: int, body_idle_seconds_max: float) -> None:
+    def __init__(self, *, body_bytes_max: int) -> None:
         self.id = str(uuid.uuid4())
         self.origin = ""
         self.body_bytes_max = body_bytes_max  # byte routes raise it before they read
-        self.body_idle_seconds_max = body_idle_seconds_max
         self.rate_policies: list[str] = []
         self.rates: list[str] = []
         self.held_accounts: list[int] = []  # counted as running until the end
+        self.is_stream = False  # counted as one until the end
         self.application_id: str | None = None  # whose request it is, once that is known
         self.account_id: int | None = None
         self.service: str | None = None
@@ -62,34 +68,40 @@ class RequestState:
 class Edge:
     """Pure ASGI, so that streams pass untouched."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: ASGIApp, state: State, *, ports: Mapping[int, ASGIApp] = NO_PORTS) -> None:
+        """What comes in at one of `ports` is answered by its own app, whatever else goes on here."""
         self._app = app
+        self._ports = ports
         self.state = state
+        state.metrics.running.set_function(lambda: state.limits.requests.count)
         self._settings = settings = state.settings
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
-        self._running_count = 0
+        self._requests = state.limits.requests
+        state.metrics.running.set_function(lambda: state.limits.requests.count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = RequestState(
-            body_bytes_max=self._settings.json_body_bytes_max,
-            body_idle_seconds_max=self._settings.body_idle_seconds_max,
-        )
+        if self._ports and (own := self._ports.get(scope["server"][1])) is not None:
+            await own(scope, receive, send)
+            return
+        state = RequestState(body_bytes_max=self._settings.json_body_bytes_max)
         scope.setdefault("state", {})["request"] = state
         headers = Headers(scope=scope)
         reply = _Reply(send, state)
-        body = _Body(receive, state)
+        body = _Body(receive, state, self._settings)
         calls = CallCount()
         CALLS.set(calls)
         started_at, started = time(), perf_counter()
-        self._running_count += 1
+        traces = self.state.traces
+        span = None if traces is None else traces.begin_request(headers, scope["method"], state.id)
+        has_slot = scope["path"] in HEALTH_PATHS or self._requests.enter()
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
-            await self._serve(scope, body, reply, headers)
+            await self._serve(scope, body, reply, headers, has_slot=has_slot)
         except Exception as error:
             # A reply that has begun cannot be mended: raising makes the server cut the connection, so the client knows.
             if reply.status is not None and not reply.is_complete:
@@ -101,33 +113,56 @@ class Edge:
                 await reply.send_error(error if isinstance(error, ApiError) else ApiError(ErrorCode.INTERNAL_ERROR))
         finally:
             body.close()
-            self._running_count -= 1
-            if state.held_accounts and self.state.limits.parallel is not None:
-                self.state.limits.parallel.leave(state.held_accounts)
-            route = getattr(scope.get("route"), "path", None)
-            seconds = perf_counter() - started
-            log.info("request", method=scope["method"], route=route, status=reply.status, seconds=round(seconds, 4))
-            if self.state.journal is not None and state.application_id is not None:
-                self.state.journal.note(
-                    SeenRequest(
-                        state.application_id,
-                        state.account_id,
-                        state.id,
-                        scope["method"],
-                        route or "",
-                        state.service,
-                        reply.status,
-                        state.error_code,
-                        started_at,
-                        seconds,
-                        body.size_bytes,
-                        reply.size_bytes,
-                        calls.value,
-                    )
-                )
+            self._leave(state, has_slot=has_slot and scope["path"] not in HEALTH_PATHS)
+            self._note(scope, body, reply, (started_at, perf_counter() - started), calls)
+            if span is not None:
+                span.end(_read_route(scope), reply.status, error_code=state.error_code, service=state.service)
             structlog.contextvars.unbind_contextvars("request_id")
 
-    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers) -> None:
+    def _leave(self, state: RequestState, *, has_slot: bool) -> None:
+        """Gives back what the request held."""
+        if has_slot:
+            self._requests.leave()
+        if state.is_stream:
+            self.state.limits.streams.leave()
+        if state.held_accounts and self.state.limits.parallel is not None:
+            self.state.limits.parallel.leave(state.held_accounts)
+
+    def _note(self, scope: Scope, body: _Body, reply: _Reply, times: tuple[float, float], calls: CallCount) -> None:
+        """Tells the log, the metrics and the journal about a request that is over."""
+        state, method, route = reply.state, scope["method"], _read_route(scope)
+        started_at, seconds = times
+        log.info("request", method=method, route=route, status=reply.status, seconds=round(seconds, 4))
+        self.state.metrics.note_request(
+            method,
+            route,
+            reply.status,
+            seconds=seconds,
+            received_bytes=body.size_bytes,
+            sent_bytes=reply.size_bytes,
+        )
+        if self.state.journal is not None and state.application_id is not None:
+            self.state.journal.note(
+                SeenRequest(
+                    state.application_id,
+                    state.account_id,
+                    state.id,
+                    method,
+                    route or "",
+                    state.service,
+                    reply.status,
+                    state.error_code,
+                    started_at,
+                    seconds,
+                    body.size_bytes,
+                    reply.size_bytes,
+                    calls.value,
+                )
+            )
+
+    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers, *, has_slot: bool) -> None:
+        if not has_slot:
+            raise build_busy_error("The server is busy; try again shortly.")
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await reply.send_preflight(headers.get("access-control-request-headers", ""))
             return
@@ -136,13 +171,7 @@ class Edge:
                 ApiError(ErrorCode.BAD_REQUEST, f"The head is larger than {self._settings.head_bytes_max} bytes."), 431
             )
             return
-        if self._running_count > self._settings.connections_max:
-            raise ApiError(
-                ErrorCode.SERVICE_NOT_AVAILABLE,
-                "The server is busy; try again shortly.",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-            )
-        if scope["path"] not in PATHS_WITHOUT_ORIGIN:
+        if scope["path"] not in HEALTH_PATHS:
             reply.state.origin = self._read_origin(scope, headers)
         await self._app(scope, receive, reply)
 
@@ -182,6 +211,8 @@ class _Reply:
                 (b"access-control-allow-origin", b"*"),
                 (b"access-control-expose-headers", _EXPOSED),
             ]
+            if not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
+                message["headers"].append((b"cache-control", b"no-store"))
             if self.state.rates:
                 message["headers"] += [
                     (b"ratelimit-policy", ", ".join(self.state.rate_policies).encode()),
@@ -211,10 +242,24 @@ class _Reply:
         await self({"type": "http.response.body", "body": b""})
 
 
+def _read_route(scope: Scope) -> str | None:
+    """The template of the route that serves a request."""
+    return getattr(scope.get("route"), "path", None)
+
+
+def build_busy_error(message: str) -> ApiError:
+    """503 for more work than there may be at once. The connection goes on: opening a new one costs more."""
+    return ApiError(ErrorCode.SERVICE_NOT_AVAILABLE, message, headers={"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)})
+
+
 def _measure_head(scope: Scope) -> int:
     """About how many bytes the request's head had; what came in one piece has passed the protocol's own limit."""
     target_bytes = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
     return target_bytes + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+
+
+def _build_late_error(message: str) -> ApiError:
+    return ApiError(ErrorCode.REQUEST_TIMEOUT, message, headers={"Connection": "close"})
 
 
 def encode_error(error: ApiError, request_id: str, *, status: int | None = None) -> tuple[bytes, dict[str, str]]:
@@ -236,31 +281,33 @@ def encode_error(error: ApiError, request_id: str, *, status: int | None = None)
 
 
 class _Body:
-    """The `receive` of a request: counts the body and watches for silence. Routes may raise the size beforehand."""
+    """The `receive` of a request: counts the body and watches its pace. Routes may raise the size beforehand."""
 
-    def __init__(self, receive: Receive, state: RequestState) -> None:
+    def __init__(self, receive: Receive, state: RequestState, settings: Settings) -> None:
         self._receive = receive
         self._state = state
+        self._settings = settings
         self._watch: IdleWatch | None = None
+        self._pace = Pace(settings.body_bytes_per_second_min, over_seconds=settings.body_idle_seconds_max)
         self.size_bytes = 0
         self._is_complete = False
 
     async def __call__(self) -> Message:
         if self._is_complete:
             return await self._receive()
-        watch = self._watch = self._watch or IdleWatch(self._state.body_idle_seconds_max)
+        watch = self._watch = self._watch or IdleWatch(self._settings.body_idle_seconds_max)
+        began = perf_counter()
         try:
             with watch:
                 message = await self._receive()
         except TimeoutError:
-            raise ApiError(
-                ErrorCode.REQUEST_TIMEOUT,
-                f"No byte of the body came for {watch.seconds:g} seconds.",
-                headers={"Connection": "close"},
-            ) from None
+            raise _build_late_error(f"No byte of the body came for {watch.seconds:g} seconds.") from None
+        self._pace.note(len(message.get("body", b"")), seconds=perf_counter() - began)
         if not message.get("more_body", False):
             self._is_complete = True
             self.close()
+        elif self._pace.is_slow:
+            raise _build_late_error(f"Fewer than {self._pace.bytes_per_second_min} bytes of the body come in a second.")
         self.size_bytes += len(message.get("body", b""))
         if self.size_bytes > self._state.body_bytes_max:
             raise ApiError(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Strict
 from starlette.requests import Request
 
 from app.core.errors import ApiError, ErrorCode
@@ -29,7 +29,7 @@ def parse_flag(value: object) -> object:
     return value
 
 
-Flag = Annotated[bool, BeforeValidator(parse_flag)]
+Flag = Annotated[bool, Strict(), BeforeValidator(parse_flag)]
 
 
 def check_text(text: str) -> str:

@@ -79,6 +79,7 @@ class Description(TypedDict):
     responses: dict[int | str, dict[str, Any]]
     openapi_extra: dict[str, Any] | None
     response_model: None
+    response_class: type[Response]
 
 
 DirectEndpoint = Callable[[Request], Awaitable[Response]]
@@ -111,12 +112,15 @@ def takes_idempotency_key(route: APIRoute) -> bool:
     return KEY_PARAMETER in (route.openapi_extra or {}).get("parameters", ())
 
 
+def build_schema(struct: object) -> dict[str, Any]:
+    """What stands for a struct in the document, which then describes it among its schemas."""
+    STRUCTS.append(struct)
+    (schema,), _ = msgspec.json.schema_components([struct], ref_template=REF_TEMPLATE)
+    return schema
+
+
 def _build_content(content: object) -> dict[str, Any]:
-    if isinstance(content, dict):
-        return content
-    STRUCTS.append(content)
-    (schema,), _ = msgspec.json.schema_components([content], ref_template=REF_TEMPLATE)
-    return {"application/json": {"schema": schema}}
+    return content if isinstance(content, dict) else {"application/json": {"schema": build_schema(content)}}
 
 
 def describe(
@@ -153,4 +157,10 @@ def describe(
         extra["requestBody"] = body
     if is_public:
         extra["security"] = []
-    return {"status_code": status, "responses": responses, "openapi_extra": extra or None, "response_model": None}
+    return {
+        "status_code": status,
+        "responses": responses,
+        "openapi_extra": extra or None,
+        "response_model": None,
+        "response_class": Response,  # FastAPI's own would add JSON of any kind to what is described
+    }

@@ -99,7 +99,7 @@ async def _next_token(tokens: TokenSource | None, token: str | None, error: Conn
     fresh = await _before_sending(tokens.refreshed(token))
     if intent.is_body_replayable:
         return fresh
-    text = "the access token ran out during an upload that cannot be sent again; start the upload once more"
+    text = "the provider wants a new sign-in for an upload that cannot be sent again; start the upload once more"
     raise error.restated(ErrorKind.UNAVAILABLE, text) from error
 
 

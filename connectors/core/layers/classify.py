@@ -3,7 +3,7 @@
 The provider's own function decides first; what it leaves open, this table decides:
 
     status               kind                 remark
-    2xx 206 304 308      (the reply passes)   so does every status that the request expects
+    2xx                  (the reply passes)   so does every status that the request expects, 304 and 308 too
     401                  token_expired        never leaves the stack
     403 451              permission_denied
     404 410              not_found
@@ -63,8 +63,6 @@ ReadReply = Callable[[httpx.Response], Awaitable[None]]
 ClassifyReply = Callable[[httpx.Response, bytes], ConnectorError | None]
 """A provider's own reading of a bad reply and the start of its body; None leaves it to the common table."""
 
-PASSING = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.PERMANENT_REDIRECT})
-
 KIND_BY_STATUS: Mapping[int, ErrorKind] = {
     401: ErrorKind.TOKEN_EXPIRED,
     403: ErrorKind.PERMISSION_DENIED,
@@ -96,7 +94,7 @@ def classify(
     async def send_classified(request: httpx.Request) -> httpx.Response:
         reply = await send(request)
         status = reply.status_code
-        if reply.is_success or status in PASSING or status in request.extensions.get(EXPECTED_STATUSES, ()):
+        if reply.is_success or status in request.extensions.get(EXPECTED_STATUSES, ()):
             read_reply = request.extensions.get(READ_REPLY)
             if read_reply is not None:
                 return await _read_with(read_reply, reply)
@@ -182,7 +180,7 @@ def _classify_status(reply: httpx.Response) -> ConnectorError:
     kind = KIND_BY_STATUS.get(status)
     if kind is None:
         kind = ErrorKind.UNAVAILABLE if reply.is_server_error else ErrorKind.UNEXPECTED
-    if reply.is_redirect:
+    if reply.is_redirect and status != HTTPStatus.NOT_MODIFIED:
         message = f"the provider redirected (status {status}) where no redirect is followed"
     else:
         message = f"the provider answered with status {status}"

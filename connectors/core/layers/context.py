@@ -59,7 +59,7 @@ class _ExplainedStream(AbstractAsyncContextManager[StreamT]):
     async def __aenter__(self) -> StreamT:
         with self._explained:
             opened = await self._stream.__aenter__()
-        return replace(opened, chunks=_ExplainedChunks(opened.chunks, self._explained))
+        return replace(opened, chunks=ExplainedChunks(opened.chunks, self._explained))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -73,11 +73,16 @@ class _ExplainedStream(AbstractAsyncContextManager[StreamT]):
                 raise
 
 
-class _ExplainedChunks(AsyncIterator[bytes]):
+class ExplainedChunks(AsyncIterator[bytes]):
+    """The bytes of a stream; `seen_bytes` is how many have come."""
+
     def __init__(self, chunks: AsyncIterator[bytes], explained: _Explained) -> None:
         self._chunks = chunks
         self._explained = explained
+        self.seen_bytes = 0
 
     async def __anext__(self) -> bytes:
         with self._explained:
-            return await self._chunks.__anext__()
+            chunk = await self._chunks.__anext__()
+        self.seen_bytes += len(chunk)
+        return chunk

@@ -35,10 +35,35 @@ class RateLimiter:
         """True when forgetting this limiter would forget nothing that matters."""
         return self._running_count == 0 and self._paused_until <= self._clock.monotonic()
 
+    @property
+    def running_count(self) -> int:
+        """Calls that have a slot, be they on their way or waiting for the rate."""
+        return self._running_count
+
+    @property
+    def waiting_count(self) -> int:
+        """Calls that wait for a slot."""
+        return len(self._waiting)
+
+    @property
+    def free_count(self) -> int:
+        """Slots that are left."""
+        return max(0, self._parallel_max - self._running_count)
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the provider wants no call at all."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long a call with a slot would now wait for the rate, or for the end of a pause."""
+        return max(0.0, self._next_at - self._burst_seconds - self._clock.monotonic(), self.pause_seconds)
+
     async def acquire(self) -> None:
         """Returns when the call may start; the caller must release. rate_limited when the wait would be too long."""
         deadline = self._clock.monotonic() + WAIT_SECONDS_MAX
-        self._refuse_after(self._clock.monotonic() + self._pause_seconds, deadline)
+        self._refuse_after(self._clock.monotonic() + self.pause_seconds, deadline)
         await self._take_slot(deadline)
         try:
             await self._take_turn(deadline)
@@ -60,10 +85,6 @@ class RateLimiter:
         until = self._clock.monotonic() + min(seconds, PAUSE_SECONDS_MAX)
         self._paused_until = max(self._paused_until, until)
         self._next_at = max(self._next_at, self._paused_until + self._burst_seconds)  # no burst after a pause
-
-    @property
-    def _pause_seconds(self) -> float:
-        return max(0.0, self._paused_until - self._clock.monotonic())
 
     async def _take_slot(self, deadline: float) -> None:
         if self._running_count < self._parallel_max:

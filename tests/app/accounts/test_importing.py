@@ -87,6 +87,7 @@ def test_field_is_named_when_it_is_missing_or_wrong(client: httpx.Client, given:
         (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, "bad_request"),
         (b'{"account": "a\\u0000b", "service": "local", "token": "tests"}', "invalid_parameters"),
         (b'{"account": "a\\ud800b", "service": "local", "token": "tests"}', "invalid_parameters"),
+        (b'{"account": "a", "service": "local", "token": "tests", "folder": "a\\ud800b"}', "invalid_parameters"),
         (b'{"account": "\xff", "service": "local", "token": "tests"}', "bad_request"),
     ],
 )

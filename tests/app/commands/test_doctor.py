@@ -18,6 +18,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from app.core.aside import run_aside
 from app.core.db import Database
 from app.core.keys import KeyRing
 from app.core.migrating import build_config
@@ -26,7 +27,7 @@ from app.doctor import examining
 from app.doctor.configuration import check_origins
 from app.doctor.database import judge_clocks
 from app.doctor.examining import CHECKS, examine
-from app.doctor.finding import Check, Finding, run_aside, well
+from app.doctor.finding import Check, Finding, well
 from app.doctor.machine import GIB, judge_room
 from app.server import open_socket
 from tests.app.commands.conftest import ROOT, Run

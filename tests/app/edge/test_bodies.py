@@ -145,3 +145,11 @@ def test_expect_is_answered_before_the_body(drive: Drive, wire: Wire) -> None:
     assert wire.read().status == 100
     wire.send(b"bytes")
     assert wire.read().status == 201
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain"])
+def test_header_that_is_missing_is_named_when_json_is_sent_as_something_else(drive: Drive, content_type: str) -> None:
+    folders = drive.url("folders")
+    reply = drive.client.post(folders, headers={"Content-Type": content_type}, content=b'{"name": "a"}')
+    assert read_error(reply) == (400, "invalid_parameters")
+    assert "`Content-Type: application/json`" in reply.json()["message"]

@@ -78,10 +78,17 @@ def test_dots_in_a_path_lead_nowhere(drive: Drive, wire: Wire) -> None:
 def test_unknown_paths_are_404_and_wrong_methods_405(drive: Drive) -> None:
     for path in ("/v1", "/v1/unknown", "/v2/accounts", "/v1/accounts/1/storage/unknown", "/openapi.json/x", "/%2F"):
         assert read_error(drive.client.get(path)) == (404, "not_found")
-    for method, path in (("PUT", "/v1/accounts"), ("DELETE", drive.url("quota")), ("POST", drive.url("files/x"))):
+    for method, path, allowed in (
+        ("PUT", "/v1/accounts", "GET, POST"),
+        ("DELETE", drive.url("quota"), "GET"),
+        ("POST", drive.url("files/x"), "DELETE, GET, PATCH, PUT"),
+        ("OPTIONS", drive.url("files/x"), "DELETE, GET, PATCH, PUT"),
+        ("OPTIONS", drive.url("files/upload_url"), "POST"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ):
         refused = drive.client.request(method, path)
         assert read_error(refused) == (405, "method_not_allowed")
-        assert refused.headers["allow"]
+        assert set(refused.headers["allow"].split(", ")) == set(allowed.split(", "))
 
 
 def test_older_spelling_of_the_applications_is_answered(drive: Drive) -> None:

@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
-import httpx
 import pytest
 
-from tests.app.drive import METADATA, Drive, read_error, read_json, wait_until
+from tests.app.drive import METADATA, Drive, read_error, read_json
 from tests.app.edge.wire import Wire
 from tests.servers.api import Api, Caller, build_settings, running_api
 
@@ -19,7 +18,6 @@ HEAD_BYTES_MAX = 8192
 HEAD_SECONDS_MAX = 1.5
 LARGE_BYTES = 64 * 2**20  # more than sockets hold
 UPLOAD_BYTES_MAX = 100_000
-CONNECTIONS_MAX = 3
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +29,6 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         body_idle_seconds_max=1.0,
         upload_bytes_max=UPLOAD_BYTES_MAX,
     )
-    with running_api(settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    settings = build_settings(tmp_path_factory.mktemp("crowded"), connections_max=CONNECTIONS_MAX)
     with running_api(settings) as running:
         yield running
 
@@ -147,19 +138,3 @@ def test_slow_clients_do_not_hold_others_up(hurried: Drive) -> None:
                 wire.ask("POST", hurried.url("files"), build_upload(hurried.caller, f"{number}", 1000), b"x")
         assert hurried.upload("a.txt", b"bytes")["size"] == 5
         assert hurried.list_names() == ["a.txt"]
-
-
-def test_one_request_too_many_is_503_with_retry_after_and_the_server_recovers(crowded: Api) -> None:
-    caller = crowded.create_caller()
-    with ExitStack() as stack, caller.client() as client:
-        for number in range(CONNECTIONS_MAX):
-            wire = stack.enter_context(Wire(crowded.settings.port))
-            headers = build_upload(caller, f"{number}", 1000) | {"Expect": "100-continue"}
-            wire.ask("POST", f"{caller.storage_url}/files", headers)
-            assert wire.read().status == 100  # it is being served
-        refused = client.get("/v1/accounts")
-        assert read_error(refused) == (503, "service_not_available")
-        assert refused.headers["retry-after"] == "1"
-        stack.close()
-        wait_until(lambda: client.get("/v1/accounts").status_code == httpx.codes.OK)
-    assert list(caller.folder.iterdir()) == []

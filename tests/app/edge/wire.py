@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,10 @@ class Wire:
             if not data:
                 return bytes(self._received)
             self._received += data
+
+    def has_answer(self) -> bool:
+        """Whether anything came that is not read yet, or the end."""
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def receive(self, size_bytes: int) -> None:
         """Waits for so many bytes, or more."""

@@ -75,6 +75,8 @@ def test_expiration_is_an_iso_time_that_may_be_past(links: Links, sent: str | No
         ({"expiration": "9999-12-31T23:59:59-23:59"}, "expiration"),
         ({"active": "maybe"}, "active"),
         ({"direct": 3}, "direct"),
+        ({"direct": 1}, "direct"),
+        ({"active": "yes"}, "active"),
         ({"password": 7}, "password"),
         ({"password": ["a"]}, "password"),
         ({"password": "a\0"}, "password"),

@@ -144,6 +144,21 @@ async def test_it_breaks_off_when_the_storage_fails(memory: MemoryConnector, ste
         await pack(memory)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../evil", "../../etc/passwd", "/etc/passwd", "..\\evil", "..", ".", "", "a/../../b", "a\0/../b", "C:\\evil"],
+)
+async def test_no_entry_leaves_the_folder_when_names_are_hostile(memory: MemoryConnector, name: str) -> None:
+    for node in memory.nodes.values():
+        node.name = name
+    with zipfile.ZipFile(io.BytesIO(await pack(memory))) as archive:
+        names = archive.namelist()
+    assert len(set(names)) == 2
+    for entry in names:
+        assert not set(entry) & set("/\\\0")
+        assert entry not in {"", ".", ".."}
+
+
 async def test_it_is_refused_when_it_would_have_too_many_entries(memory: MemoryConnector) -> None:
     with pytest.raises(ConnectorError) as caught:
         await pack(memory, entries_max=1)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app.core.clock import now
 from app.core.errors import ApiError
 from app.core.state import State
+from app.disconnecting import service as disconnecting
 from app.models import Transfer, TransferFile, TransferPart
 from app.tasks import service
 from app.tasks.running import TaskRun
@@ -55,7 +56,10 @@ def count_rows(bench: Bench) -> list[int | None]:
 
 
 @pytest.mark.parametrize("which", ["its own", "its target"])
-def test_tasks_end_when_an_account_of_theirs_is_deleted(bench: Bench, which: str) -> None:
+def test_tasks_end_when_an_account_of_theirs_is_deleted(
+    bench: Bench, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disconnecting, "FREEING_SECONDS_MAX", 0.1)  # nobody runs tasks meanwhile
     other = bench.api.add_account(bench.caller)
     ids = [bench.create(target_account_id=other.account_id) for _ in range(2)]
     stays = bench.create()

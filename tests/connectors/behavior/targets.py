@@ -15,3 +15,9 @@ TARGETS: tuple[Target, ...] = tuple(
     if module.parent != HERE
     for target in import_module(f"tests.connectors.{module.parent.name}.target").TARGETS
 )
+
+
+def find_target(name: str) -> Target:
+    """The target of that name."""
+    (found,) = (target for target in TARGETS if target.name == name)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -34,13 +35,34 @@ class FakeSend:
 
 
 class RecordingObserver:
-    """Keeps every event."""
+    """Keeps every event, and what was said of each operation."""
 
     def __init__(self) -> None:
         self.events: list[Sent] = []
+        self.operations: list[RecordingWatch] = []
 
     def sent(self, event: Sent) -> None:
         self.events.append(event)
+
+    def began(self, service: str, operation: str) -> RecordingWatch:
+        watch = RecordingWatch(service, operation)
+        self.operations.append(watch)
+        return watch
+
+
+@dataclass
+class RecordingWatch:
+    """What was said of one operation, in order."""
+
+    service: str
+    operation: str
+    said: list[tuple[str, int] | str] = field(default_factory=list)
+
+    def opened(self) -> None:
+        self.said.append("opened")
+
+    def ended(self, outcome: str, *, size_bytes: int = 0) -> None:
+        self.said.append((outcome, size_bytes))
 
 
 async def give_nothing() -> None:

@@ -246,6 +246,60 @@ class TestTokens:
         await tokens.current(remaining_seconds_min=needs)
         assert len(asked) == asked_count
 
+    async def test_server_that_asked_for_nothing_is_asked_again_when_a_body_can_be_sent_only_once(self) -> None:
+        tokens, asked = self.build(httpx.Response(200), refusal("Basic realm=a"))
+        assert [await tokens.current(), await tokens.current()] == ["", ""]
+        assert await tokens.current(remaining_seconds_min=300) == "basic"
+        assert len(asked) == 2
+
+
+class TestQuestion:
+    """A server that is asked and takes its time."""
+
+    @staticmethod
+    def build() -> tuple[ChallengeTokens, list[str], asyncio.Event]:
+        seen: list[str] = []
+        answers = asyncio.Event()
+
+        async def ask() -> httpx.Response:
+            seen.append("asked")
+            try:
+                await answers.wait()
+            except asyncio.CancelledError:
+                seen.append("given up")
+                raise
+            return refusal("Basic realm=a")
+
+        return ChallengeTokens(KnownChallenge(LOGIN), ask), seen, answers
+
+    @staticmethod
+    async def leave(*callers: asyncio.Task[str]) -> None:
+        await asyncio.sleep(0)
+        for caller in callers:
+            caller.cancel()
+        assert all(
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*callers, return_exceptions=True)
+        )
+
+    async def test_question_is_given_up_and_asked_anew_when_all_who_waited_have_left(self) -> None:
+        tokens, seen, answers = self.build()
+        callers = [asyncio.create_task(tokens.current()) for _ in range(3)]
+        await asyncio.sleep(0)
+        await self.leave(*callers)
+        assert seen == ["asked", "given up"]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        answers.set()
+        assert await tokens.current() == "basic"
+
+    async def test_question_goes_on_when_only_some_who_waited_have_left(self) -> None:
+        tokens, seen, answers = self.build()
+        first, leaves, last = (asyncio.create_task(tokens.current()) for _ in range(3))
+        await asyncio.sleep(0)
+        await self.leave(leaves)
+        answers.set()
+        assert [await first, await last] == ["basic"] * 2
+        assert seen == ["asked"]
+
 
 class Gate:
     """A server that lets in whoever answers its latest nonce; `uses_max` answers make a nonce stale."""

@@ -49,7 +49,7 @@ def fail() -> Fail:
     return send_and_catch
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206, 207, 304, 308])
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 207])
 async def test_good_reply_passes_untouched(status: int) -> None:
     body = Body()
     reply = httpx.Response(status, stream=body)
@@ -69,6 +69,8 @@ async def test_bad_reply_passes_when_the_request_expects_it() -> None:
     [
         (301, "unexpected", False),
         (302, "unexpected", False),
+        (304, "unexpected", False),
+        (308, "unexpected", False),
         (400, "unexpected", False),
         (401, "token_expired", False),
         (403, "permission_denied", False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -51,8 +52,17 @@ async def test_one_event_tells_how_a_send_ended(step: Any, outcome: str, status:
     ]
 
 
-async def test_log_line_has_the_host_and_neither_path_query_nor_headers() -> None:
+@pytest.fixture
+def _every_line() -> Iterator[None]:
+    """Lets lines through that the tests of other folders have switched off."""
+    configured = structlog.get_config()
     structlog.reset_defaults()
+    yield
+    structlog.configure(**configured)
+
+
+@pytest.mark.usefixtures("_every_line")
+async def test_log_line_has_the_host_and_neither_path_query_nor_headers() -> None:
     send = observe(
         FakeSend("answer"),
         observer=LogObserver(),

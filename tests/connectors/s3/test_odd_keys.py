@@ -8,6 +8,8 @@ from connectors.core.errors import ErrorKind
 from connectors.core.resources import File, Folder, RawId, Ref
 from tests.connectors.behavior.space import refused
 from tests.connectors.s3.conftest import Store
+from tests.connectors.s3.tinystore import TinyStore, document, open_tiny
+from tests.servers.scripted import Reply, Seen
 
 ODD = {
     "plus": "a+b c.txt",
@@ -40,6 +42,28 @@ async def test_object_lives_a_whole_life_when_its_key_is_odd(store: Store, name:
     await store.connector.delete(back.ref)
     await store.connector.delete(Ref("folder", RawId("/in/")), is_recursive=True)
     assert store.list_keys() == []
+
+
+async def test_others_are_listed_and_nothing_breaks_when_a_key_is_no_text() -> None:
+    files, folders = ("%FF.txt", "a.txt"), ("b%FF/", "d/")
+    below = (*files, "b%FF/c.txt", "d/%FF/e.txt", "d/f.txt")
+
+    def list_all(seen: Seen) -> Reply | None:
+        if "list-type=2" not in seen.target:
+            return None
+        is_flat = "delimiter" not in seen.target
+        rows = [f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in (below if is_flat else files)]
+        rows += [f"<CommonPrefixes><Prefix>{key}</Prefix></CommonPrefixes>" for key in (() if is_flat else folders)]
+        head = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+        return document(f"<ListBucketResult>{head}{''.join(rows)}</ListBucketResult>")
+
+    async with open_tiny(TinyStore(intercept=list_all), learned={}) as connector:
+        page = await connector.list_folder(RawId("/"))
+        assert sorted(each.raw_id for each in page.resources) == ["/a.txt", "/d/"]
+        walked = (await connector.list_recursive(RawId("/"))).resources
+        assert [each.raw_id for each in walked] == ["/a.txt", "/d/", "/d/f.txt"]
+        with refused(ErrorKind.UNSUPPORTED):
+            await connector.delete(Ref("folder", RawId("/d/")), is_recursive=True)
 
 
 async def test_key_is_as_long_as_it_can_be_and_no_longer(moto: Store) -> None:

@@ -182,6 +182,20 @@ class TestDoubt:
         renamed = await connector.update((await connector.get_by_path("/a.txt")).ref, name="b.txt")
         assert (renamed.name, fake.files) == ("b.txt", {"b.txt": b"x"})
 
+    @pytest.mark.parametrize("policy", list(OnConflict))
+    async def test_unavailable_when_the_server_lost_what_it_was_given(
+        self, open_fake: Open, fake: Fake, policy: OnConflict
+    ) -> None:
+        """A server may remove a file when it notices late that an earlier attempt to write it was broken off."""
+
+        def lose(_: Seen) -> None:
+            fake.files.clear()
+
+        fake.answers["MOVE"] = [lose]
+        with refused(ErrorKind.UNAVAILABLE):
+            await put(open_fake(HIDING), policy=policy)
+        assert fake.files == {}
+
 
 class TestLockedByARequest:
     async def test_name_is_tried_again_when_another_request_has_it_for_a_moment(
