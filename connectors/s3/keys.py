@@ -139,7 +139,7 @@ def is_marker(key: str, folder: str) -> bool:
 
 def is_hidden(key: str) -> bool:
     """True when a segment of the key is the connector's own, or the key is no text, which S3 does not allow."""
-    return HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key) or not is_text(key)
+    return (HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key)) or not is_text(key)
 
 
 def is_text(key: str) -> bool:

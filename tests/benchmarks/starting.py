@@ -19,7 +19,7 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.run import Run
 from tests.servers.ports import find_free_port
-from tests.servers.process import COMMAND, ROOT, STOP_SECONDS_MAX
+from tests.servers.process import ROOT, STOP_SECONDS_MAX, build_command
 
 ANSWER_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01
@@ -60,7 +60,7 @@ def _start(data: Path, *, idle_seconds: float) -> tuple[float, float, float, flo
     variables = {"KLOUDLESS_DATA_DIR": str(data), "KLOUDLESS_PORT": str(port), "KLOUDLESS_LOG_LEVEL": "warning"}
     started_at = time.monotonic()
     process = subprocess.Popen(
-        [*COMMAND, "serve"],
+        [*build_command(), "serve"],
         cwd=ROOT,
         env=build_environment(**MALLOC) | variables,
         stdout=subprocess.DEVNULL,
