@@ -21,27 +21,30 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.pages import ONE_ENTRY
 from tests.benchmarks.run import Run
-from tests.benchmarks.server import BenchServer, running_server
+from tests.benchmarks.server import BenchServer, running_server, storage_of
 from tests.servers.postgres import create_database, running_postgres
 
 CONNECTIONS = (1, 10, 100, 1000)
 QUICK_CONNECTIONS = (1, 20)
+ACCOUNTS_COUNT = 100
 WORKERS_RATIO_MAX = 1.1
 WORKERS_CONNECTIONS = 16
 
 
 def measure_connections(run: Run) -> str:
-    """The same request over ever more connections."""
+    """The same request over ever more connections, for many accounts, since each has a limit of its own."""
     rows = []
-    with run.running_server() as server:
-        plan = _build_plan(run, server)
+    with run.running_server() if run.is_quick else running_server(run.origin, accounts_count=ACCOUNTS_COUNT) as server:
+        first, last = server.ready.crowd_ids
+        targets = [f"{storage_of('{}')}/folders/root/contents?page_size=1"]
+        plan = replace(_build_plan(run, server), targets=targets, number_first=first, number_last=last)
         measure(Target((server.process_id,), plan))  # caches
         for connections_count in QUICK_CONNECTIONS if run.is_quick else CONNECTIONS:
             target = Target((server.process_id,), replace(plan, connections_count=connections_count))
             before = read_memory_mib(server.process_id)
             start_peak_memory(server.process_id)
             samples = measure_rounds(
-                {f"metadata x{connections_count}": target}, rounds_count=run.rounds_count, note=run.note
+                {f"listing of one entry x{connections_count}": target}, rounds_count=run.rounds_count, note=run.note
             ).popitem()[1]
             grown = read_peak_memory_mib(server.process_id) - before
             rows.append(
@@ -55,7 +58,7 @@ def measure_connections(run: Run) -> str:
                 ]
             )
     heads = ("connections", "CPU µs", "req/s", "p50 ms", "p99 ms", "MiB more")
-    return f"{format_table(heads, rows)}\n\nMetadata of one file; no request may fail."
+    return f"{format_table(heads, rows)}\n\nA listing of one entry; no request may fail."
 
 
 def measure_workers(run: Run) -> str:
