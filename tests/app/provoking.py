@@ -24,6 +24,9 @@ from tests.servers.api import Caller
 
 CODES = {code.code: code for code in ErrorCode}
 FIELDS = {"status_code", "error_code", "message", "id"}
+MORE_FIELDS = {"conflicting_resource_id", "error", "error_description"}
+"""Of a name that is taken, and of OAuth, whose clients read those."""
+
 NOBODY = "00000000-0000-0000-0000-000000000000"
 Promise = tuple[str, str]
 """An operation and the `error_code` that the document says it may answer with."""
@@ -203,7 +206,7 @@ def check_error(reply: httpx.Response) -> str | None:
         return f"an error as {reply.headers['content-type']}: {reply.text[:80]}"
     body = reply.json()
     known = CODES.get(body.get("error_code"))
-    if set(body) - {"conflicting_resource_id"} != FIELDS or known is None:
+    if set(body) - MORE_FIELDS != FIELDS or known is None:
         return f"not an error's form: {reply.text}"
     if not reply.status_code == body["status_code"] == known.status:
         return f"{reply.status_code} with {body['status_code']} {body['error_code']}"
@@ -244,5 +247,12 @@ def build_prey(caller: Caller, document: Mapping[str, Any]) -> Prey:
         "service_key_id": "1",
         "task_id": NOBODY,
     }
-    operations = sorted(list_operations(document), key=lambda operation: str(operation) in FATAL)
-    return Prey(caller, values, operations, list_promises(document))
+    asked = [operation for operation in list_operations(document) if not is_page(operation)]
+    names = {str(operation) for operation in asked}
+    promised = {promise for promise in list_promises(document) if promise[0] in names}
+    return Prey(caller, values, sorted(asked, key=lambda operation: str(operation) in FATAL), promised)
+
+
+def is_page(operation: Operation) -> bool:
+    """True for the journey on which a user connects an account: its errors are pages, and have tests of their own."""
+    return operation.template.startswith("/v1/oauth") and operation.template != "/v1/oauth/token"

@@ -45,6 +45,10 @@ ELSEWHERE_BY_ROUTE = {
         ErrorCode.TOO_MANY_REQUESTS,
     )
 } | {
+    ("POST /v1/oauth/token", "unauthorized"): "tests/app/connect",
+    ("POST /v1/oauth/token", "too_many_requests"): "tests/app/connect",
+    ("POST /v1/oauth/token", "internal_error"): "tests/app/connect",
+    ("POST /v1/oauth/token", "service_not_available"): "tests/app/connect",
     ("GET /v1/requests", "not_found"): "tests/app/requests",
     ("GET /v1/requests", "not_implemented"): "tests/app/requests",
     ("GET /v1/requests/{request_id}", "not_implemented"): "tests/app/requests",
