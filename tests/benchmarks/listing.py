@@ -16,6 +16,7 @@ from app.core.http.replies import ObjectList
 from app.core.ids import IdCodec
 from app.storage.presenting import Presenter
 from connectors.core.resources import Ref
+from connectors.s3.documents import read_listing
 from tests.benchmarks import reference
 from tests.benchmarks.connector import MANIFEST, build_resource, decode_listing
 from tests.benchmarks.load import Plan
@@ -148,6 +149,9 @@ def measure_stages(origin: Origin, *, repeats_count: int) -> str:
     }
     rows = [[stage, f"{ours[stage]:.0f}", f"{theirs[stage]:.0f}"] for stage in ours]
     rows.append(["whole", f"{sum(ours.values()):.0f}", f"{sum(theirs.values()):.0f}"])
+    document = (origin.folder / "content" / "s3" / f"n{LISTING_ENTRIES_COUNT}" / "0").read_bytes()
+    of_s3 = time_of(lambda: read_listing(document, is_plus_space=False))
+    rows.append(["decode upstream, if it is S3's XML", f"{of_s3:.0f}", ""])
     return format_table(("stage (1000 entries)", "server µs", "Pydantic µs"), rows)
 
 
