@@ -191,13 +191,6 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return [origin.lower() for origin in origins]
 
-    @model_validator(mode="after")
-    def _check_connections(self) -> Self:
-        if self.connections_max <= self.requests_parallel_max:
-            message = "connections_max must be more than requests_parallel_max, so that health is answered in any case"
-            raise ValueError(message)
-        return self
-
     @field_validator("metrics_port")
     @classmethod
     def _check_metrics_port(cls, port: int | None, info: ValidationInfo) -> int | None:
@@ -217,6 +210,13 @@ class Settings(BaseSettings):
                 )
                 raise ValueError(message)
         return endpoint
+
+    @model_validator(mode="after")
+    def _check_connections(self) -> Self:
+        if self.connections_max <= self.requests_parallel_max:
+            message = "connections_max must be more than requests_parallel_max, so that health is answered in any case"
+            raise ValueError(message)
+        return self
 
     @field_validator("allowed_networks")
     @classmethod

@@ -104,8 +104,8 @@ def render_metrics() -> str:
 SECTIONS = (
     Section(file="README.md", marker="settings", render=render_settings),
     Section(file="README.md", marker="errors", render=render_errors),
-    Section(file="README.md", marker="retentions", render=render_retentions),
     Section(file="README.md", marker="metrics", render=render_metrics),
+    Section(file="README.md", marker="retentions", render=render_retentions),
     Section(file="connectors/README.md", marker="capabilities", render=render_capabilities),
 )
 

@@ -23,8 +23,8 @@ HEALTH_PATHS = frozenset({"/health", "/ready"})
 """Answered under every origin, and however much there is to do."""
 
 CORS_MAX_AGE_SECONDS = 600
-BUSY_RETRY_AFTER_SECONDS = 1
 NO_PORTS: Mapping[int, ASGIApp] = {}
+BUSY_RETRY_AFTER_SECONDS = 1
 
 _EXPOSED = (
     b"Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotency-Replayed, RateLimit, "
@@ -73,6 +73,7 @@ class Edge:
         self._app = app
         self._ports = ports
         self.state = state
+        state.metrics.running.set_function(lambda: state.limits.requests.count)
         self._settings = settings = state.settings
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
@@ -95,9 +96,9 @@ class Edge:
         calls = CallCount()
         CALLS.set(calls)
         started_at, started = time(), perf_counter()
-        has_slot = scope["path"] in HEALTH_PATHS or self._requests.enter()
         traces = self.state.traces
         span = None if traces is None else traces.begin_request(headers, scope["method"], state.id)
+        has_slot = scope["path"] in HEALTH_PATHS or self._requests.enter()
         structlog.contextvars.bind_contextvars(request_id=state.id)
         try:
             await self._serve(scope, body, reply, headers, has_slot=has_slot)
@@ -117,6 +118,15 @@ class Edge:
             if span is not None:
                 span.end(_read_route(scope), reply.status, error_code=state.error_code, service=state.service)
             structlog.contextvars.unbind_contextvars("request_id")
+
+    def _leave(self, state: RequestState, *, has_slot: bool) -> None:
+        """Gives back what the request held."""
+        if has_slot:
+            self._requests.leave()
+        if state.is_stream:
+            self.state.limits.streams.leave()
+        if state.held_accounts and self.state.limits.parallel is not None:
+            self.state.limits.parallel.leave(state.held_accounts)
 
     def _note(self, scope: Scope, body: _Body, reply: _Reply, times: tuple[float, float], calls: CallCount) -> None:
         """Tells the log, the metrics and the journal about a request that is over."""
@@ -149,15 +159,6 @@ class Edge:
                     calls.value,
                 )
             )
-
-    def _leave(self, state: RequestState, *, has_slot: bool) -> None:
-        """Gives back what the request held."""
-        if has_slot:
-            self._requests.leave()
-        if state.is_stream:
-            self.state.limits.streams.leave()
-        if state.held_accounts and self.state.limits.parallel is not None:
-            self.state.limits.parallel.leave(state.held_accounts)
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply, headers: Headers, *, has_slot: bool) -> None:
         if not has_slot:
@@ -241,14 +242,14 @@ class _Reply:
         await self({"type": "http.response.body", "body": b""})
 
 
-def build_busy_error(message: str) -> ApiError:
-    """503 for more work than there may be at once. The connection goes on: opening a new one costs more."""
-    return ApiError(ErrorCode.SERVICE_NOT_AVAILABLE, message, headers={"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)})
-
-
 def _read_route(scope: Scope) -> str | None:
     """The template of the route that serves a request."""
     return getattr(scope.get("route"), "path", None)
+
+
+def build_busy_error(message: str) -> ApiError:
+    """503 for more work than there may be at once. The connection goes on: opening a new one costs more."""
+    return ApiError(ErrorCode.SERVICE_NOT_AVAILABLE, message, headers={"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)})
 
 
 def _measure_head(scope: Scope) -> int:
