@@ -29,11 +29,12 @@ run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
 
-soak: $(VENV)/.dev ## the long forms: crashes by the hundred, all faults of providers, 100,000 objects, a crowd, generated requests; see tests/README.md
+soak: $(VENV)/.dev ## the long forms: crashes by the hundred, all faults of providers, 100,000 objects, a crowd, whatever can be made up; see tests/README.md
 	@SOAK_RUNS=$${SOAK_RUNS:-400} FAULTS=$${FAULTS:-all} S3_OBJECTS_COUNT=$${S3_OBJECTS_COUNT:-100000} \
 		CROWD_CLIENTS=$${CROWD_CLIENTS:-1000} CROWD_SECONDS=$${CROWD_SECONDS:-60} \
 		$(BIN)/python -m tests.run -n 2 -q $${SOAK_TESTS:-tests/journeys/test_transfer_crash.py tests/connectors/faulty tests/connectors/s3/test_paging.py tests/journeys/test_crowd.py}
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run tests/app/document --timeout 7200 -n 2 -q
+	@FUZZ_FACTOR=$${FUZZ_FACTOR:-20} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run \
+		tests/app tests/connectors tests/journeys/test_model.py -k "generated or model or foreign" --timeout 14400 -n 2 -q
 
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ from app.housekeeping import keep_house
 from app.metrics.endpoints import MetricsPort
 from app.metrics.service import MetricsPage
 from app.requests.service import RequestLog
-from app.routes import ALIASES, ROUTERS
+from app.routes import ALIASES, FREQUENT, ROUTERS
 from app.system.endpoints import ASSETS_PATH
 from app.tasks.claims import BuildWork
 from app.tasks.runner import Runner
@@ -76,7 +76,7 @@ def build_app(settings: Settings, *, registry: Registry | None = None) -> Edge:
     app.state.kloudless = state
     app.state.request_log = RequestLog(state)
     page = app.state.metrics_page = MetricsPage(state)
-    for router in ROUTERS:
+    for router in sorted(ROUTERS, key=lambda router: router not in FREQUENT):
         app.include_router(router)
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]))
     for kind, handler in (

@@ -61,5 +61,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     metrics.direct,
 )
 
+FREQUENT: tuple[APIRouter, ...] = (files.direct, storage.direct)
+"""Routes that are asked for far more often than the others, so they are looked at first."""
+
 ALIASES = {"/v1/applications": "/v1/meta/applications", "/v1/developers": "/v1/meta/developers"}
 """Older spellings of a path's beginning (contract 6.2)."""

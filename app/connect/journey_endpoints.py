@@ -71,7 +71,14 @@ direct = APIRouter(prefix=PREFIX, tags=["connecting"], route_class=DirectRoute)
 
 @direct.get(
     "",
-    **describe(PAGE, also={303: None}, errors=(ErrorCode.FORBIDDEN,), parameters=PARAMETERS, is_public=True),
+    **describe(
+        PAGE,
+        also={303: None},
+        errors=(ErrorCode.FORBIDDEN,),
+        parameters=PARAMETERS,
+        is_public=True,
+        has_error_pages=True,
+    ),
 )
 async def start_connecting(request: Request) -> Response:
     """Opens the pages on which somebody connects an account for the application. To be opened in a browser.

@@ -22,6 +22,7 @@ ROOT_ID = "root"
 """An account's top folder, in place of an id (contract 1.6)."""
 _VERSION = b"\x01"
 _FILE, _FOLDER = b"f", b"d"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class IdCodec:
@@ -36,11 +37,11 @@ class IdCodec:
 
     def build_encoder(self, account_id: int) -> Callable[[Kind, RawId], str]:
         """`encode` for many ids of one account: what they have in common is made once."""
-        associated = b"resource:%d" % account_id
+        encrypt, associated = self._cipher.encrypt, [b"resource:%d" % account_id]
 
         def encode(kind: Kind, raw_id: RawId) -> str:
             plain = (_FILE if kind == "file" else _FOLDER) + raw_id.encode("utf-8", "surrogatepass")
-            return self._seal(plain, associated)
+            return _write_base64(_VERSION + encrypt(plain, associated))
 
         return encode
 
@@ -75,7 +76,7 @@ class IdCodec:
         return None if plain is None else VersionId(plain.decode("utf-8", "surrogatepass"))
 
     def _seal(self, plain: bytes, associated: bytes) -> str:
-        return base64.urlsafe_b64encode(_VERSION + self._cipher.encrypt(plain, [associated])).rstrip(b"=").decode()
+        return _write_base64(_VERSION + self._cipher.encrypt(plain, [associated]))
 
     def _open(self, text: str, associated: bytes, characters_max: int) -> bytes | None:
         if not text or len(text) > characters_max or not text.isascii():
@@ -85,7 +86,7 @@ class IdCodec:
         except binascii.Error:
             return None
         # Base64 has several spellings of some byte strings; only the one we make counts.
-        if data[:1] != _VERSION or base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
+        if data[:1] != _VERSION or _write_base64(data) != text:
             return None
         try:
             return self._cipher.decrypt(data[1:], [associated])
@@ -95,3 +96,8 @@ class IdCodec:
 
 def _bind_to_file(account_id: int, file: RawId) -> bytes:
     return b"version:%d:" % account_id + file.encode("utf-8", "surrogatepass")
+
+
+def _write_base64(data: bytes) -> str:
+    """The letters that are safe in a URL, without padding."""
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

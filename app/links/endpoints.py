@@ -19,7 +19,7 @@ from app.links import service
 from app.links.repository import LinkRepository
 from app.links.schemas import LinkCreate, LinkPage, LinkReply, LinkUpdate, Ordering
 from app.models import Link
-from app.storage.endpoints import STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage, FolderRef
+from app.storage.endpoints import OPENED_ERRORS, STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage, FolderRef
 from app.storage.file_endpoints import FileRef
 from app.storage.opening import Storage
 from app.storage.several import AccountError, AccountStorages
@@ -58,7 +58,7 @@ def build_page(
     return LinkPage(**msgspec.structs.asdict(numbered), errors=errors)
 
 
-@router.get("/links", **describe(LinkPage, errors=STORAGE_ERRORS))
+@router.get("/links", **describe(LinkPage, errors=OPENED_ERRORS))
 async def list_links(
     request: Request,
     storages: AccountStorages,
@@ -92,20 +92,20 @@ async def create_link(request: Request, storage: AccountStorage, body: LinkCreat
     return JsonReply(build_link_reply(request, storage, await service.create_link(storage, body)), 201)
 
 
-@router.get("/links/{link_id}", **describe(LinkReply, errors=STORAGE_ERRORS))
+@router.get("/links/{link_id}", **describe(LinkReply, errors=OPENED_ERRORS))
 async def get_link(request: Request, storage: AccountStorage, link_id: LinkId) -> Response:
     """One link."""
     return JsonReply(build_link_reply(request, storage, await service.get_link(storage, read_segment(link_id))))
 
 
-@router.patch("/links/{link_id}", **describe(LinkReply, errors=STORAGE_ERRORS))
+@router.patch("/links/{link_id}", **describe(LinkReply, errors=OPENED_ERRORS))
 async def update_link(request: Request, storage: AccountStorage, link_id: LinkId, body: LinkUpdate) -> Response:
     """Changes the fields that are given, at once. The address and its file stay."""
     link = await service.update_link(storage, read_segment(link_id), body)
     return JsonReply(build_link_reply(request, storage, link))
 
 
-@router.delete("/links/{link_id}", **describe(status=204, errors=STORAGE_ERRORS))
+@router.delete("/links/{link_id}", **describe(status=204, errors=OPENED_ERRORS))
 async def delete_link(storage: AccountStorage, link_id: LinkId) -> Response:
     """Ends a link for ever, at once. The file stays."""
     await service.delete_link(storage, read_segment(link_id))

@@ -51,6 +51,7 @@ direct = APIRouter(prefix=PUBLIC_PREFIX, tags=["public links"], route_class=Dire
         errors=BYTES_ERRORS,
         parameters=(TOKEN_PARAMETER, RANGE_PARAMETER),
         is_public=True,
+        has_error_pages=True,
     ),
 )
 async def open_link(request: Request) -> Response:
@@ -93,6 +94,7 @@ async def head_link(request: Request) -> Response:
             "content": {FORM_TYPE: {"schema": build_schema(LinkPassword)}},
         },
         is_public=True,
+        has_error_pages=True,
     ),
 )
 async def unlock_link(request: Request) -> Response:
@@ -134,6 +136,7 @@ async def unlock_link(request: Request) -> Response:
         errors=BYTES_ERRORS,
         parameters=(TOKEN_PARAMETER, RANGE_PARAMETER),
         is_public=True,
+        has_error_pages=True,
     ),
 )
 async def download_link(request: Request) -> Response:
@@ -150,7 +153,12 @@ async def download_link(request: Request) -> Response:
 @direct.head(
     "/{token}/download",
     **describe(
-        CONTENTS, also={303: None, 304: None}, errors=BYTES_ERRORS, parameters=(TOKEN_PARAMETER,), is_public=True
+        CONTENTS,
+        also={303: None, 304: None},
+        errors=BYTES_ERRORS,
+        parameters=(TOKEN_PARAMETER,),
+        is_public=True,
+        has_error_pages=True,
     ),
 )
 async def head_link_download(request: Request) -> Response:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.accounts.creating import CreatingRoute
+from app.accounts.endpoints import ACCOUNT_ERRORS
 from app.core.errors import ErrorCode
 from app.core.http.reading import PAGE_SIZE_MAX, Flag, read_flag, read_number
 from app.core.http.replies import DirectRoute, JsonReply, describe
@@ -30,6 +31,8 @@ from app.storage.tasking import TaskWish
 from connectors.core.resources import Ref
 
 STORAGE_PREFIX = "/v1/accounts/{account_id}/storage"
+OPENED_ERRORS = (*ACCOUNT_ERRORS, ErrorCode.NOT_IMPLEMENTED)
+"""Of routes that open an account and ask its storage for nothing."""
 STORAGE_ERRORS = (
     ErrorCode.INVALID_RESOURCE_TYPE,
     ErrorCode.AUTHENTICATION_REQUIRED,
@@ -89,6 +92,8 @@ def describe_parameter(name: str, where: str, description: str, **schema: object
     return {"name": name, "in": where, "required": where == "path", "description": description, "schema": schema}
 
 
+FOLDER_ID_PARAMETER = describe_parameter("folder_id", "path", "A folder's id, or `root`.", type="string")
+
 router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingRoute)
 direct = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=DirectRoute)
 
@@ -106,9 +111,14 @@ async def create_folder(
     return JsonReply(storage.present.build(folder), 201 if is_new else 200)
 
 
-@router.get("/folders/{folder_id}", **describe(FolderReply, errors=STORAGE_ERRORS))
-async def get_folder(storage: AccountStorage, ref: FolderRef) -> Response:
+@direct.get(
+    "/folders/{folder_id}",
+    **describe(FolderReply, errors=STORAGE_ERRORS, parameters=(ACCOUNT_ID_PARAMETER, FOLDER_ID_PARAMETER)),
+)
+async def get_folder(request: Request) -> Response:
     """A folder; `root` is the account's top folder."""
+    storage = await open_storage(request)
+    ref = read_ref(request, storage, kind="folder")
     return JsonReply(storage.present.build(await storage.connector.get(ref)))
 
 
@@ -119,7 +129,7 @@ async def get_folder(storage: AccountStorage, ref: FolderRef) -> Response:
         errors=STORAGE_ERRORS,
         parameters=(
             ACCOUNT_ID_PARAMETER,
-            describe_parameter("folder_id", "path", "A folder's id, or `root`.", type="string"),
+            FOLDER_ID_PARAMETER,
             describe_parameter(
                 "page", "query", "`next_page` of the reply before; nothing for the first.", type="string"
             ),
@@ -160,7 +170,7 @@ async def list_contents(request: Request) -> Response:
             count=len(found.resources),
             page=page or FIRST_PAGE,
             next_page=next_page,
-            objects=[storage.present.build(resource) for resource in found.resources],
+            objects=list(map(storage.present.build, found.resources)),
             partial=found.is_partial,
         )
     )

@@ -139,9 +139,14 @@ async def create_upload_url(storage: AccountStorage, body: UploadUrlCreate) -> R
     )
 
 
-@router.get("/files/{file_id}", **describe(FileReply, errors=STORAGE_ERRORS))
-async def get_file(storage: AccountStorage, ref: FileRef) -> Response:
+@direct.get(
+    "/files/{file_id}",
+    **describe(FileReply, errors=STORAGE_ERRORS, parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER)),
+)
+async def get_file(request: Request) -> Response:
     """A file's metadata."""
+    storage = await open_storage(request)
+    ref = read_ref(request, storage, kind="file")
     return JsonReply(storage.present.build(await storage.connector.get(ref)))
 
 

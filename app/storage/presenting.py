@@ -11,7 +11,7 @@ from connectors.core.resources import File, Folder, Kind, Parent, RawId, Ref, Re
 
 
 class Presenter:
-    """Makes the objects of one account for one request; parents that repeat on a page are made once."""
+    """Makes the objects of one account for one request; what is above them, and repeats on a page, is made once."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Presenter:
         self._can_list_recursively = can_list_recursively
         self._include_raw = include_raw
         self._parents: dict[tuple[RawId, str | None], ParentReply] = {}
+        self._ancestors: tuple[tuple[Parent, ...], list[ParentReply]] = ((), [])  # of the object before
 
     def href(self, path: str) -> str:
         """An absolute address below this account's storage."""
@@ -78,9 +79,9 @@ class Presenter:
             mime_type=file.media_type,
             downloadable=file.is_downloadable,
             raw_id=file.raw_id,
-            owner=_build_person(file.owner_id),
-            creator=_build_person(file.creator_id),
-            last_modifier=_build_person(file.last_modifier_id),
+            owner=None if file.owner_id is None else PersonReply(file.owner_id),
+            creator=None if file.creator_id is None else PersonReply(file.creator_id),
+            last_modifier=None if file.last_modifier_id is None else PersonReply(file.last_modifier_id),
             ids={"default": public_id},
             href=f"{self._prefix}/files/{public_id}",
             raw=RawReply(file.raw_id, file.raw) if self._include_raw else UNSET,
@@ -99,9 +100,9 @@ class Presenter:
             ancestors=self._build_ancestors(folder.ancestors),
             path=folder.path,
             raw_id=folder.raw_id,
-            owner=_build_person(folder.owner_id),
-            creator=_build_person(folder.creator_id),
-            last_modifier=_build_person(folder.last_modifier_id),
+            owner=None if folder.owner_id is None else PersonReply(folder.owner_id),
+            creator=None if folder.creator_id is None else PersonReply(folder.creator_id),
+            last_modifier=None if folder.last_modifier_id is None else PersonReply(folder.last_modifier_id),
             can_create_folders=folder.can_create_folders,
             can_upload_files=folder.can_upload_files,
             can_list_recursively=self._can_list_recursively,
@@ -113,7 +114,11 @@ class Presenter:
     def _build_ancestors(self, ancestors: tuple[Parent, ...] | None) -> list[ParentReply] | None:
         if ancestors is None:
             return None
-        return [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
+        known, replies = self._ancestors
+        if known is not ancestors:
+            replies = [reply for ancestor in ancestors if (reply := self._build_parent(ancestor)) is not None]
+            self._ancestors = ancestors, replies
+        return replies
 
     def _build_parent(self, parent: Parent | None) -> ParentReply | None:
         if parent is None:
@@ -123,7 +128,3 @@ class Presenter:
         if reply is None:
             reply = self._parents[key] = ParentReply(self.encode(Ref("folder", parent.raw_id)), parent.name)
         return reply
-
-
-def _build_person(raw_id: str | None) -> PersonReply | None:
-    return None if raw_id is None else PersonReply(raw_id)

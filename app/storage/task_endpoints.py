@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.accounts.callers import AccountRow, Caller, authorize
+from app.accounts.endpoints import ACCOUNT_ERRORS
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, PageNumber
 from app.core.http.replies import JsonReply, build_numbered_list, describe, empty_reply
 from app.core.state import get_state
-from app.storage.endpoints import STORAGE_ERRORS
 from app.storage.schemas import FileReply, FolderReply, TaskPage, TaskReply
 from app.storage.tasking import STATES, answer_result, build_task_reply
 from app.tasks import service
@@ -48,7 +48,7 @@ def read_task_id(text: str) -> uuid.UUID:
     return task_id
 
 
-@router.get("", **describe(TaskPage, errors=STORAGE_ERRORS))
+@router.get("", **describe(TaskPage, errors=ACCOUNT_ERRORS))
 async def list_tasks(
     request: Request,
     account: StorageAccount,
@@ -82,7 +82,7 @@ async def get_task(request: Request, account: StorageAccount, task_id: TaskId) -
     return JsonReply(build_task_reply(request, task))
 
 
-@router.delete("/{task_id}", **describe(status=204, also={202: TaskReply}, errors=STORAGE_ERRORS))
+@router.delete("/{task_id}", **describe(status=204, also={202: TaskReply}, errors=ACCOUNT_ERRORS))
 async def cancel_task(request: Request, account: StorageAccount, task_id: TaskId) -> Response:
     """Ends a task. 202 while it still frees what it began; what it had finished stays. An ended one stays as it is."""
     task = await service.cancel(get_state(request), read_task_id(read_segment(task_id)), account_id=account[1].id)

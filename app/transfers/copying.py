@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from app.core.errors import ApiError, ErrorCode
 from app.transfers.hashing import Hashing
 from app.transfers.jobs import NAMES_RACED_MAX, FileJob, build_race_error
@@ -17,6 +19,8 @@ from connectors.core.resources import File
 
 RESTARTS_MAX = 3
 """How often a file is begun from its first byte again because it changed meanwhile, or the target forgot its parts."""
+
+log = structlog.get_logger("app.transfers")
 
 WHOLE_HASHES = ("sha256", "md5")
 """What is computed of a file that is sent in one piece: one for ourselves, one that many storages tell."""
@@ -107,6 +111,7 @@ async def _begin_anew(job: FileJob, error: Exception) -> None:
     row = job.row
     if row.starts >= RESTARTS_MAX:
         raise ApiError(ErrorCode.REQUEST_FAILED, "It did not stay the same for long enough to be copied.") from error
+    log.warning("file begun anew", file_id=row.id, state=row.state, reason=repr(error), cause=repr(error.__cause__))
     await abort_begun(job)
     version = await job.source.get_version()
     job.run.progress.bytes_done -= await job.save(

@@ -15,6 +15,7 @@ from app.core.http.replies import DirectRoute, JsonReply, describe, empty_reply
 from app.models import UploadSession
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
+    OPENED_ERRORS,
     STORAGE_ERRORS,
     STORAGE_PREFIX,
     WRITE_ERRORS,
@@ -69,7 +70,7 @@ async def start_upload(
     return JsonReply(build_upload_reply(storage, row), 201)
 
 
-@router.get("/{upload_id}", **describe(UploadSessionReply, errors=STORAGE_ERRORS))
+@router.get("/{upload_id}", **describe(UploadSessionReply, errors=OPENED_ERRORS))
 async def get_upload(storage: AccountStorage, upload_id: UploadId) -> Response:
     """A started upload."""
     row = await service.get(storage, read_upload_id(read_segment(upload_id)))

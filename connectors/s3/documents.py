@@ -6,6 +6,7 @@ Stores do not agree how some documents are called, so names are checked only whe
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -41,6 +42,7 @@ ILLEGAL = re.compile(
 
 UNKNOWN = "\ufffd".encode()
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 TIMES_MAX = 4096  # read once; many objects of a page have the same
@@ -257,7 +259,18 @@ def _choose_decoding(root: Element, *, is_plus_space: bool) -> Decode:
 
 
 def _unquote(text: str) -> str:
-    return unquote_to_bytes(text).decode("utf-8", "surrogateescape") if "%" in text else text
+    if "%" not in text:
+        return text
+    if STRAY_PERCENT.search(text):  # stands for itself
+        return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+    # The same with another sign, for which there is a decoder that is not written in Python.
+    return a2b_qp(text.encode().replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8", "surrogateescape")
+
+
+def _decode_all(texts: list[str], decode: Decode) -> list[str]:
+    """All at once, unless one of them holds the sign that is put between them."""
+    decoded = decode("\n".join(texts)).split("\n")
+    return decoded if len(decoded) == len(texts) else [decode(text) for text in texts]
 
 
 def _unquote_plus(text: str) -> str:
@@ -271,9 +284,10 @@ def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
         for element in root.iterchildren("{*}Contents"):
             yield _read_entry(_fields(element), decode)
         return
-    for key, size, etag, modified_at, storage_class in zip(*columns, strict=True):
+    keys, *others = columns
+    for key, size, etag, modified_at, storage_class in zip(_decode_all(keys, decode), *others, strict=True):
         yield Entry(
-            key=decode(key),
+            key=key,
             size_bytes=_read_size(size),
             etag=unquote_etag(etag),
             modified_at=read_time(modified_at),

@@ -19,6 +19,7 @@ FOLDER_FILE = f"{HIDDEN_PREFIX}folder"
 
 BUCKET_RULE = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_HOST_RULE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+NOT_TEXT = re.compile("[\ud800-\udfff]")
 OLD_BUCKET_RULE = re.compile(r"[A-Za-z0-9._-]{1,255}")
 BUCKET_HOST_CHARACTERS_MAX = 63
 
@@ -138,12 +139,12 @@ def is_marker(key: str, folder: str) -> bool:
 
 def is_hidden(key: str) -> bool:
     """True when a segment of the key is the connector's own, or the key is no text, which S3 does not allow."""
-    return key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key or not is_text(key)
+    return (HIDDEN_PREFIX in key and (key.startswith(HIDDEN_PREFIX) or f"/{HIDDEN_PREFIX}" in key)) or not is_text(key)
 
 
 def is_text(key: str) -> bool:
     """False for a key that was bytes of another encoding."""
-    return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
+    return key.isascii() or NOT_TEXT.search(key) is None
 
 
 def check_name(name: str, folder: Place, *, is_folder: bool) -> None:

@@ -115,7 +115,15 @@ class Storage:
             next_step = Step(key=listing.entries[-1].key)
         if next_step == step:
             raise ConnectorError(ErrorKind.UNEXPECTED, "the store's listing goes round in circles")
-        return [entry for entry in listing.entries if entry.key.startswith(folder.key)], next_step
+        # Where versions are kept as files, what follows a key may begin with others that stood before it.
+        entries = [entry for entry in listing.entries if step.key is None or self.is_behind(entry.key, step.key)]
+        return [entry for entry in entries if entry.key.startswith(folder.key)], next_step
+
+    def is_behind(self, key: str, other: str) -> bool:
+        """True for a key that stands later in the order in which the store walks."""
+        if self.dialect.walks_directories:
+            return key.split("/") > other.split("/")
+        return key.encode("utf-8", "surrogateescape") > other.encode("utf-8", "surrogateescape")
 
     async def _find_listed(self, place: Place) -> Head | None:
         listing = await self.api.list_objects(place, limit=1)

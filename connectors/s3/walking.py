@@ -133,10 +133,7 @@ def _order(storage: Storage, entries: list[Entry], given_key: str | None) -> lis
     for index, entry in enumerate(entries):
         if entry.key == given_key:
             return entries[index + 1 :]
-    if storage.dialect.walks_directories:
-        return [entry for entry in entries if entry.key.split("/") > given_key.split("/")]
-    given = given_key.encode()
-    return [entry for entry in entries if entry.key.encode("utf-8", "surrogateescape") > given]
+    return [entry for entry in entries if storage.is_behind(entry.key, given_key)]
 
 
 async def _list_all_buckets(storage: Storage, root: Place, start: _BucketPosition | None, limit: int) -> Page:

@@ -37,7 +37,13 @@ MANIFEST = Manifest(
     service="bench",
     title="Benchmark origin",
     category="file_store",
-    auth=Keys(fields=(Field(name="token", label="Token", help="Any text.", is_secret=True),), token_field="token"),
+    auth=Keys(
+        fields=(
+            Field(name="token", label="Token", help="Any text.", is_secret=True),
+            Field(name="origin", label="Origin", help="Where its origin listens."),
+        ),
+        token_field="token",
+    ),
     capabilities=Capabilities(upload_size_unknown=False),
     limits=Limits(name_bytes_max=255),
     root=Ref("folder", RawId("top")),
@@ -100,13 +106,14 @@ def build_resource(entry: Entry) -> Resource:
     )
 
 
-def build_service(base_url: str) -> Service:
-    """The service, with its origin at `base_url`."""
+def build_service() -> Service:
+    """The service; each account says in its credentials where its origin is."""
 
     def build(context: AccountContext) -> Connector:
         def sign(request: httpx.Request, _token: str | None) -> None:
             request.headers["Authorization"] = f"Bearer {context.credentials['token']}"
 
+        base_url = context.credentials["origin"]
         return BenchConnector(base_url, context.runtime.build_send(MANIFEST, context.account_key, sign=sign))
 
     return Service(manifest=MANIFEST, build=build)
@@ -122,8 +129,7 @@ class BenchConnector(Connector):
         self._send = send
 
     async def get_identity(self) -> Identity:
-        await self.list_folder(MANIFEST.root.raw_id, limit=1)
-        return Identity(key="bench", label="bench")
+        return Identity(key=self._base_url, label="bench")
 
     async def get(self, ref: Ref) -> Resource:
         return build_resource(decode_entry(await self.read(f"/entries/{ref.raw_id}")))

@@ -1,4 +1,4 @@
-"""Row 2: a listing of 1000 entries through the API against the same mapping by FastAPI's `response_model`."""
+"""A listing of 1000 entries through the API against the same mapping by FastAPI's `response_model`."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from app.core.http.replies import ObjectList
 from app.core.ids import IdCodec
 from app.storage.presenting import Presenter
 from connectors.core.resources import Ref
+from connectors.s3.documents import read_listing
 from tests.benchmarks import reference
 from tests.benchmarks.connector import MANIFEST, build_resource, decode_listing
 from tests.benchmarks.load import Plan
-from tests.benchmarks.measuring import Sample, Target, format_median, format_table, list_ratios, measure_rounds
-from tests.benchmarks.origin import LISTING_ENTRIES_COUNT, Origin
+from tests.benchmarks.measuring import Sample, Target, format_median, format_table, judge, list_ratios, measure_rounds
+from tests.benchmarks.origin import Origin
+from tests.benchmarks.pages import LISTING_ENTRIES_COUNT
+from tests.benchmarks.run import Run
 from tests.benchmarks.server import BenchServer, running_server
 
-CONNECTIONS = (1, 16)
+SLOWEST_RATIO_MAX = 3.0
 ACCOUNT_ID = 1
 ORIGIN_OF_CLIENT = "http://127.0.0.1:8000"
 
 
-def measure_listing(origin: Origin, *, seconds: float, rounds_count: int, note: Callable[[str], None]) -> str:
+def measure_listing(run: Run) -> str:
     """The table of both servers, and where the time of one listing goes."""
     rows = []
-    with running_server("server", origin, []) as server, running_server("reference", origin, []) as other:
+    with run.running_server() as server, running_server(run.origin, kind="reference") as other:
         check_equal(server, other)
-        for connections_count in CONNECTIONS:
+        for connections_count in run.connections:
             targets = {
-                f"listing x{connections_count}, response_model": _build_target(other, connections_count, seconds),
-                f"listing x{connections_count}, server": _build_target(server, connections_count, seconds),
+                f"listing x{connections_count}, response_model": build_target(other, connections_count, run.seconds),
+                f"listing x{connections_count}, server": build_target(server, connections_count, run.seconds),
             }
-            theirs, ours = measure_rounds(targets, rounds_count=rounds_count, note=note).values()
+            theirs, ours = measure_rounds(targets, rounds_count=run.rounds_count, note=run.note).values()
             rows.append(_build_row(connections_count, theirs, ours))
     heads = (
         "connections",
@@ -49,9 +52,11 @@ def measure_listing(origin: Origin, *, seconds: float, rounds_count: int, note: 
         "server req/s",
         "times as many",
         "server p50 / p99 ms",
+        "p99/p50",
+        f"<= {SLOWEST_RATIO_MAX:g} at x1",
     )
-    note("listing, stage by stage")
-    return f"{format_table(heads, rows)}\n\n{measure_stages(origin)}"
+    run.note("listing, stage by stage")
+    return f"{format_table(heads, rows)}\n\n{measure_stages(run.origin, repeats_count=2 if run.is_quick else 30)}"
 
 
 def check_equal(server: BenchServer, other: BenchServer) -> None:
@@ -71,16 +76,16 @@ def _fetch(server: BenchServer) -> dict[str, list[object]]:
     return content
 
 
-def _build_target(server: BenchServer, connections_count: int, seconds: float) -> Target:
+def build_target(server: BenchServer, connections_count: int, seconds: float) -> Target:
     plan = Plan(
-        port=server.port,
+        ports=[server.port],
         method="GET",
-        target=f"{server.storage}/folders/root/contents?page_size={LISTING_ENTRIES_COUNT}",
+        targets=[f"{server.storage}/folders/root/contents?page_size={LISTING_ENTRIES_COUNT}"],
         headers=server.headers,
         connections_count=connections_count,
         seconds=seconds,
     )
-    return Target(server.process_id, plan)
+    return Target((server.process_id,), plan)
 
 
 def _build_row(connections_count: int, theirs: list[Sample], ours: list[Sample]) -> list[str]:
@@ -89,6 +94,7 @@ def _build_row(connections_count: int, theirs: list[Sample], ours: list[Sample])
     rate_ours, rate_theirs = [s.requests_per_second for s in ours], [s.requests_per_second for s in theirs]
     p50 = statistics.median(sample.result.median_seconds for sample in ours) * 1000
     p99 = statistics.median(sample.result.slowest_percent_seconds for sample in ours) * 1000
+    ratios = [sample.result.slowest_percent_seconds / sample.result.median_seconds for sample in ours]
     return [
         str(connections_count),
         format_median(cpu_theirs),
@@ -98,10 +104,12 @@ def _build_row(connections_count: int, theirs: list[Sample], ours: list[Sample])
         format_median(rate_ours, 0),
         format_median(list_ratios(rate_ours, rate_theirs), 1),
         f"{p50:.1f} / {p99:.1f}",
+        format_median(ratios, 1),
+        judge(statistics.median(ratios), SLOWEST_RATIO_MAX) if connections_count == 1 else "",
     ]
 
 
-def measure_stages(origin: Origin, *, repeats_count: int = 30) -> str:
+def measure_stages(origin: Origin, *, repeats_count: int) -> str:
     """Microseconds of each stage on its own, in this process."""
     content = (origin.folder / "content" / "listings" / f"top-{LISTING_ENTRIES_COUNT}").read_bytes()
     ids = IdCodec(AESSIV.generate_key(512))
@@ -141,6 +149,9 @@ def measure_stages(origin: Origin, *, repeats_count: int = 30) -> str:
     }
     rows = [[stage, f"{ours[stage]:.0f}", f"{theirs[stage]:.0f}"] for stage in ours]
     rows.append(["whole", f"{sum(ours.values()):.0f}", f"{sum(theirs.values()):.0f}"])
+    document = (origin.folder / "content" / "s3" / f"n{LISTING_ENTRIES_COUNT}" / "0").read_bytes()
+    of_s3 = time_of(lambda: read_listing(document, is_plus_space=False))
+    rows.append(["decode upstream, if it is S3's XML", f"{of_s3:.0f}", ""])
     return format_table(("stage (1000 entries)", "server µs", "Pydantic µs"), rows)
 
 

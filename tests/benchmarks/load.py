@@ -1,6 +1,6 @@
 """The load: a process that asks over kept-alive connections, one thread each, and throws the bodies away unread.
 
-`python -m tests.benchmarks.load PLAN` takes a plan and prints a result, both as JSON. Bodies are dropped inside the
+`python -m tests.benchmarks.load` reads a plan and prints a result, both as JSON. Bodies are dropped inside the
 kernel and sent from the page cache, so that the load leaves the processor to the server under test.
 """
 
@@ -16,6 +16,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 
@@ -30,9 +31,11 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 class Plan:
     """What to ask, how often, over how many connections. With `seconds` time is the limit, else the count."""
 
-    port: int
+    ports: list[int]  # taken by the connections in turn
     method: str
-    target: str
+    targets: list[str]  # asked for in turn
+    number_first: int = 0
+    number_last: int = 0  # a target's "{}" counts from the first to the last, and again
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     connections_count: int = 1
@@ -56,21 +59,23 @@ class Result:
 class _Connection:
     """One thread's work."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, index: int) -> None:
         self._plan = plan
         self._open = ExitStack()
-        address = ("127.0.0.1", plan.port)
+        port = plan.ports[index % len(plan.ports)]
+        address = ("127.0.0.1", port)
         self._socket = self._open.enter_context(socket.create_connection(address, timeout=SILENCE_SECONDS_MAX))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waste = bytearray(DROP_BYTES)
-        headers = {"Host": f"127.0.0.1:{plan.port}", **plan.headers}
+        headers = {"Host": f"127.0.0.1:{port}", **plan.headers}
         self._upload_bytes = 0
         if plan.upload_path is not None:
             self._file = self._open.enter_context(Path(plan.upload_path).open("rb"))  # noqa: SIM115 - the stack closes it
             self._upload_bytes = os.fstat(self._file.fileno()).st_size
             headers["Content-Length"] = str(self._upload_bytes)
-        lines = [f"{plan.method} {plan.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [" HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         self._head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        self._steps = count(index, plan.connections_count)
         self.seconds: list[float] = []
         self.body_bytes = 0
 
@@ -84,7 +89,7 @@ class _Connection:
                 self.seconds.append(perf_counter() - started)
 
     def _ask(self) -> None:
-        self._socket.sendall(self._head)
+        self._socket.sendall(self._build_line() + self._head)
         if self._upload_bytes:
             self._socket.sendfile(self._file)
         received = b""
@@ -102,16 +107,22 @@ class _Connection:
         left_bytes = reply_bytes - (len(received) - end - 4)
         while left_bytes:
             # MSG_TRUNC: the kernel drops the bytes instead of copying them.
-            count = self._socket.recv_into(self._waste, min(left_bytes, DROP_BYTES), socket.MSG_TRUNC)
-            if not count:
+            dropped_bytes = self._socket.recv_into(self._waste, min(left_bytes, DROP_BYTES), socket.MSG_TRUNC)
+            if not dropped_bytes:
                 raise ConnectionError(f"the server closed with {left_bytes} bytes still to come")
-            left_bytes -= count
+            left_bytes -= dropped_bytes
         self.body_bytes += self._upload_bytes or reply_bytes
+
+    def _build_line(self) -> bytes:
+        plan, step = self._plan, next(self._steps)
+        target = plan.targets[step % len(plan.targets)]
+        number = plan.number_first + step % (plan.number_last - plan.number_first + 1)
+        return f"{plan.method} {target.replace('{}', str(number))}".encode()
 
 
 def run(plan: Plan) -> Result:
     """Opens all connections, starts them together and waits for the last."""
-    connections = [_Connection(plan) for _ in range(plan.connections_count)]
+    connections = [_Connection(plan, index) for index in range(plan.connections_count)]
     barrier = threading.Barrier(plan.connections_count + 1)
     with ThreadPoolExecutor(plan.connections_count) as threads:
         runs = [threads.submit(connection.run, barrier) for connection in connections]
@@ -131,4 +142,4 @@ def run(plan: Plan) -> Result:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(run(Plan(**json.loads(sys.argv[1]))))))
+    sys.stdout.write(json.dumps(asdict(run(Plan(**json.load(sys.stdin))))))

@@ -21,6 +21,8 @@ MIB = 2**20
 GIB = 2**30
 CLOCK_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 PRESETS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONHASHSEED")
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20)}
+"""As the image and the unit file set them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Sample:
 class Target:
     """A server under test: its process, and what to ask of it."""
 
-    process_id: int
+    process_ids: tuple[int, ...]
     plan: Plan
 
 
@@ -67,9 +69,10 @@ def build_environment(**given: str) -> dict[str, str]:
 
 def measure(target: Target) -> Sample:
     """Runs the plan in a process of its own; only the server's CPU counts."""
-    before = read_cpu_seconds(target.process_id)
+    before = read_cpu_seconds(*target.process_ids)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.load", json.dumps(asdict(target.plan))],
+        [sys.executable, "-m", "tests.benchmarks.load"],
+        input=json.dumps(asdict(target.plan)),
         cwd=Path(__file__).parents[2],
         env=build_environment(),
         capture_output=True,
@@ -79,7 +82,7 @@ def measure(target: Target) -> Sample:
     )
     if done.returncode:
         raise RuntimeError(f"the load failed: {done.stderr.strip()[-2000:]}")
-    spent = read_cpu_seconds(target.process_id) - before
+    spent = read_cpu_seconds(*target.process_ids) - before
     return Sample(max(spent, CLOCK_TICK_SECONDS), Result(**json.loads(done.stdout)))
 
 
@@ -95,11 +98,30 @@ def measure_rounds(
     return samples
 
 
-def read_cpu_seconds(process_id: int) -> float:
-    """User and system time of a process and its children, in steps of the kernel's clock tick."""
-    process = psutil.Process(process_id)
-    times = [entry.cpu_times() for entry in (process, *process.children(recursive=True))]
+def read_cpu_seconds(*process_ids: int) -> float:
+    """User and system time of processes and their children, in steps of the kernel's clock tick."""
+    processes = [psutil.Process(process_id) for process_id in process_ids]
+    children = [child for process in processes for child in process.children(recursive=True)]
+    times = [process.cpu_times() for process in (*processes, *children)]
     return sum(time.user + time.system for time in times)
+
+
+def read_memory_mib(process_id: int) -> float:
+    """What a process holds in memory now."""
+    return float(psutil.Process(process_id).memory_info().rss) / MIB
+
+
+def start_peak_memory(process_id: int) -> None:
+    """Forgets how much memory the process once held."""
+    Path(f"/proc/{process_id}/clear_refs").write_text("5")
+
+
+def read_peak_memory_mib(process_id: int) -> float:
+    """The most that it has held since."""
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this kernel does not tell how much memory a process has held")
 
 
 def format_median(values: Iterable[float], digits: int = 2) -> str:
@@ -114,6 +136,11 @@ def format_median(values: Iterable[float], digits: int = 2) -> str:
 def list_ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Ours to theirs, round by round."""
     return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def judge(value: float, limit: float) -> str:
+    """Whether a target holds."""
+    return "yes" if value <= limit else "no"
 
 
 def format_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

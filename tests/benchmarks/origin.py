@@ -10,20 +10,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import trustme
 
 from tests.benchmarks.measuring import MIB, build_environment
+from tests.benchmarks.pages import BUCKET, FOLDER_SIZES, file_name, write_file, write_listings, write_s3_listings
 from tests.servers.nginx import running_nginx
 from tests.servers.ports import find_free_port
-
-LISTING_ENTRIES_COUNT = 1000
-FILL_BYTES = 2**20
 
 _ORIGIN = """
 types {{ application/octet-stream bin; application/json json; }}
 client_max_body_size 0;
 upstream sink {{ server 127.0.0.1:{sink_port}; keepalive 64; }}
+map $args $s3_folder {{ default root; "~prefix=(?<name>n[0-9]+)%2F" $name; }}
+map $args $s3_page {{ default 0; "~continuation-token=(?<token>[0-9]+)" $token; }}
 server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/cert.pem;
@@ -31,6 +30,8 @@ server {{
     ssl_protocols TLSv1.3;
     root {folder}/content;
     location /listings/ {{ default_type application/json; }}
+    location /entries/ {{ default_type application/json; }}
+    location = /{bucket} {{ default_type application/xml; try_files /s3/$s3_folder/$s3_page =404; }}
     location /uploads/ {{
         proxy_pass http://sink;
         proxy_http_version 1.1;
@@ -67,7 +68,7 @@ server {{
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A running origin with files of these sizes, and nginx in front of it."""
+    """A running origin, and nginx in front of it."""
 
     folder: Path
     port: int
@@ -85,26 +86,31 @@ class Origin:
 
     def file_path(self, size_mib: int) -> Path:
         """The file of that size, as the origin serves it below /files/."""
-        return self.folder / "content" / "files" / file_name(size_mib)
+        return self.add_file(file_name(size_mib), size_mib * MIB)
 
-
-def file_name(size_mib: int) -> str:
-    """What the file of that size is called."""
-    return f"{size_mib}-mib.bin"
+    def add_file(self, name: str, size_bytes: int) -> Path:
+        """A file below /files/, made the first time that it is asked for."""
+        path = self.folder / "content" / "files" / name
+        if not path.exists():
+            write_file(path, size_bytes)
+        return path
 
 
 @contextmanager
-def running_origin(sizes_mib: set[int]) -> Iterator[Origin]:
+def running_origin(folder_sizes: tuple[int, ...] = FOLDER_SIZES) -> Iterator[Origin]:
     """Starts origin, sink and proxy on free ports; all is gone when the block ends."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kloudless-bench-")))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(folder / "ca.pem")
         authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "cert.pem")
-        _write_content(folder / "content", sizes_mib)
+        content = folder / "content"
+        write_listings(content)
+        write_s3_listings(content, folder_sizes)
+        (content / "files").mkdir()
         sink_port = stack.enter_context(_running_sink())
         port, proxy_port = find_free_port(), find_free_port()
-        http = _ORIGIN.format(folder=folder, port=port, sink_port=sink_port)
+        http = _ORIGIN.format(folder=folder, port=port, sink_port=sink_port, bucket=BUCKET)
         stack.enter_context(running_nginx(folder / "origin", http, ready_port=find_free_port()))
         http = _PROXY.format(folder=folder, port=proxy_port, origin_port=port)
         proxy = stack.enter_context(running_nginx(folder / "proxy", http, ready_port=find_free_port()))
@@ -125,37 +131,3 @@ def _running_sink() -> Iterator[int]:
     finally:
         process.kill()
         process.communicate()
-
-
-def _write_content(folder: Path, sizes_mib: set[int]) -> None:
-    (folder / "files").mkdir(parents=True)
-    (folder / "listings").mkdir()
-    fill = bytes(range(256)) * (FILL_BYTES // 256)
-    for size_mib in sizes_mib:
-        with (folder / "files" / file_name(size_mib)).open("wb") as file:
-            for _ in range(size_mib * MIB // FILL_BYTES):
-                file.write(fill)
-    for count in (1, LISTING_ENTRIES_COUNT):
-        entries = [_build_entry(number) for number in range(count)]
-        (folder / "listings" / f"top-{count}").write_bytes(msgspec.json.encode({"entries": entries, "cursor": None}))
-
-
-def _build_entry(number: int) -> dict[str, object]:
-    """An entry such as providers send: half of it is of no use to us. Each tenth is a folder."""
-    is_folder = number % 10 == 0
-    name = f"Folder {number}" if is_folder else f"Résumé of quarter {number}, final.pdf"
-    entry: dict[str, object] = {
-        "kind": "folder" if is_folder else "file",
-        "id": f"id:a4ayc_80_OEAAAAAAAA{number:07d}",
-        "name": name,
-        "parent_id": "top",
-        "path": f"/Finance/{2000 + number % 25}/{name}",
-        "created_at": "2026-03-17T09:26:53Z",
-        "modified_at": f"2026-10-{1 + number % 28:02d}T12:00:00Z",
-        "owner": f"dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQ{number % 7}",
-        "sharing": {"read_only": False, "parent_shared_folder_id": "84528192421", "modified_by": "dbid:AAH4f99T0taONI"},
-        "permissions": [{"action": "edit_contents", "allow": True}, {"action": "share", "allow": True}],
-    }
-    if not is_folder:
-        entry |= {"size": 7212 + number, "media_type": "application/pdf", "etag": f"0123456789abcdef{number:016x}"}
-    return entry

@@ -1,16 +1,27 @@
-"""Row 1: bytes through the server over TLS against nginx as a proxy to the same origin."""
+"""Bytes through the server over TLS against nginx as a proxy to the same origin."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tests.benchmarks.load import Plan, run
-from tests.benchmarks.measuring import MIB, Sample, Target, format_median, format_table, list_ratios, measure_rounds
-from tests.benchmarks.origin import Origin, file_name
-from tests.benchmarks.server import BenchServer, running_server
+from tests.benchmarks.load import Plan
+from tests.benchmarks.load import run as send_load
+from tests.benchmarks.measuring import (
+    MIB,
+    Sample,
+    Target,
+    format_median,
+    format_table,
+    judge,
+    list_ratios,
+    measure_rounds,
+)
+from tests.benchmarks.origin import Origin
+from tests.benchmarks.pages import file_name
+from tests.benchmarks.run import Run
+from tests.benchmarks.server import BenchServer
 
 CPU_RATIO_MAX = 1.2
 METADATA_HEADER = "X-Kloudless-Metadata"
@@ -41,17 +52,16 @@ QUICK_WORKLOADS = tuple(
 )
 
 
-def measure_streaming(
-    origin: Origin, workloads: tuple[Workload, ...], *, rounds_count: int, note: Callable[[str], None]
-) -> str:
+def measure_streaming(run: Run) -> str:
     """The table, and how near the sink is to be the limit."""
-    files = [file_name(size) for size in sorted({workload.size_mib for workload in workloads})]
+    origin, note, rounds_count = run.origin, run.note, run.rounds_count
+    workloads = QUICK_WORKLOADS if run.is_quick else WORKLOADS
     rows = []
-    with running_server("server", origin, files) as server:
+    with run.running_server() as server:
         for workload in workloads:
             targets = {
-                f"{workload.name}, nginx": Target(origin.proxy_process_id, plan_for_nginx(origin, workload)),
-                f"{workload.name}, server": Target(server.process_id, plan_for_server(origin, server, workload)),
+                f"{workload.name}, nginx": Target((origin.proxy_process_id,), plan_for_nginx(origin, workload)),
+                f"{workload.name}, server": Target((server.process_id,), plan_for_server(origin, server, workload)),
             }
             measure_rounds(targets, rounds_count=1, note=lambda _: None)  # connections, caches, memory
             theirs, ours = measure_rounds(targets, rounds_count=rounds_count, note=note).values()
@@ -79,7 +89,7 @@ def _build_row(workload: Workload, theirs: list[Sample], ours: list[Sample]) -> 
         format_median(cpu_theirs),
         format_median(cpu_ours),
         format_median(ratios),
-        "yes" if statistics.median(ratios) <= CPU_RATIO_MAX else "no",
+        judge(statistics.median(ratios), CPU_RATIO_MAX),
         format_median(rate_theirs, 0),
         format_median(rate_ours, 0),
         format_median(list_ratios(rate_ours, rate_theirs)),
@@ -89,31 +99,32 @@ def _build_row(workload: Workload, theirs: list[Sample], ours: list[Sample]) -> 
 def plan_for_nginx(origin: Origin, workload: Workload) -> Plan:
     """The load on the proxy that we are compared with."""
     name = file_name(workload.size_mib)
+    path = origin.file_path(workload.size_mib)
     method, target = ("PUT", f"/uploads/{name}") if workload.is_upload else ("GET", f"/files/{name}")
     return Plan(
-        port=origin.proxy_port,
+        ports=[origin.proxy_port],
         method=method,
-        target=target,
+        targets=[target],
         status=201 if workload.is_upload else 200,
         connections_count=workload.connections_count,
         requests_count=workload.requests_count,
         reply_bytes=None if workload.is_upload else workload.size_mib * MIB,
-        upload_path=str(origin.file_path(workload.size_mib)) if workload.is_upload else None,
+        upload_path=str(path) if workload.is_upload else None,
     )
 
 
 def plan_for_server(origin: Origin, server: BenchServer, workload: Workload) -> Plan:
     """The same load on our server."""
     name = file_name(workload.size_mib)
-    method, target = "GET", f"{server.storage}/files/{server.file_ids[name]}/contents"
+    method, target = "GET", server.build_target("file", name, ending="/contents")
     headers = server.headers
     if workload.is_upload:
         method, target = "POST", f"{server.storage}/files?overwrite=true"
         headers = {**headers, METADATA_HEADER: json.dumps({"name": name, "parent_id": "root"})}
     plan = plan_for_nginx(origin, workload)
-    return replace(plan, port=server.port, method=method, target=target, headers=headers)
+    return replace(plan, ports=[server.port], method=method, targets=[target], headers=headers)
 
 
 def _measure_sink(origin: Origin, workload: Workload) -> float:
-    result = run(replace(plan_for_nginx(origin, workload), port=origin.sink_port))
+    result = send_load(replace(plan_for_nginx(origin, workload), ports=[origin.sink_port]))
     return result.body_bytes / MIB / result.seconds

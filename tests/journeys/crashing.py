@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import select
 
 from app.core.db import Database
 from app.models import Task, TransferFile
-from tests.journeys.places import Place, merge_connectors
+from tests.journeys.places import Place, Roads, merge_connectors
 from tests.servers.process import running_server
 
 MIB = 2**20
@@ -29,10 +30,12 @@ ALIVE_SECONDS_MAX = 1.2
 """Within which a kill comes: about as long as the transfers of a story take."""
 
 LEASE_SECONDS = 1.0
-END_SECONDS_MAX = 90.0
+END_SECONDS_MAX = 180.0
+LOG_CHARACTERS_TOLD_MAX = 20_000
 POLL_SECONDS = 0.05
 NAMES = ("a.txt", "b.bin", "Ünïcode é.txt", "spaces  and #%.txt", "日本語", "no ending", ".dot", "UPPER.TXT", "z")
 TOP = "tree"
+SOURCE_CHANGED = "the source changed before the copy could be compared with it"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,13 @@ class Script:
         is_move = chance.random() < 0.5
         is_torn = not is_move and chance.random() < 0.4
         torn = [chance.choice(sorted(files))] if is_torn else []
-        return cls(seed, is_move, files, {path: files[path][::-1] + b"changed" for path in torn})
+        keeps_size = chance.random() < 0.5
+        return cls(seed, is_move, files, {path: change(files[path], keeps_size=keeps_size) for path in torn})
+
+
+def change(data: bytes, *, keeps_size: bool) -> bytes:
+    """Other bytes, as many of them if there are any."""
+    return bytes(byte ^ 1 for byte in data[:1]) + data[1:] if keeps_size and data else data + b"changed"
 
 
 @dataclass
@@ -67,6 +76,7 @@ class Transfer:
     target: Place
     task_url: str = ""
     stamps: dict[str, object] = field(default_factory=dict)  # of files that were finished when a server died
+    states: dict[str, str] = field(default_factory=dict)  # of files when somebody changed the source
 
     @property
     def task_id(self) -> UUID:
@@ -92,8 +102,9 @@ class Transfer:
         assert reply.status_code == 202, reply.text
         self.task_url = f"/v1/accounts/{ids[0]}/tasks/{reply.json()['id']}"
 
-    def tear(self) -> None:
+    def tear(self, rows: Sequence[TransferFile]) -> None:
         """Somebody replaces files of the source."""
+        self.states = {row.path: read_state(row) for row in rows if row.kind == "file"}
         self.source.put({f"{TOP}/{path}": data for path, data in self.script.changed.items()})
 
     def note(self, rows: Sequence[TransferFile]) -> None:
@@ -118,24 +129,45 @@ class Transfer:
         now = script.files | script.changed
         stored = self.target.read()
         assert set(stored) == {f"{TOP}/{path}" for path in script.files}
-        for path, data in now.items():
-            assert stored[f"{TOP}/{path}"] in {data, script.files[path]}, f"{path} has other bytes"
         assert self.source.read() == ({} if script.is_move else {f"{TOP}/{path}": data for path, data in now.items()})
         assert self.target.list_unfinished() == []
         stamps = self.target.list_stamps()
         assert {path: stamps[path] for path in self.stamps} == self.stamps
         files = [row for row in rows if row.kind == "file"]
-        # A source that changes after its copy was made cannot be compared with it any more, and that is said.
-        unverifiable_count = task.outcomes.get("unverifiable", 0)
-        assert unverifiable_count <= len(script.changed), task.outcomes
-        expected = {"verified": len(files) - unverifiable_count, "unverifiable": unverifiable_count}
-        assert task.outcomes == {name: count for name, count in expected.items() if count}, task.outcomes
+        for row in files:
+            self._check_file(row, stored[row.path])
+        assert task.outcomes == Counter(row.outcome for row in files)
         assert (task.files_done, task.files_total) == (len(files), len(files))
         assert task.bytes_done == task.bytes_total == sum(row.size_bytes or 0 for row in files)
-        for row in files:
-            assert row.starts == 0 or row.path.removeprefix(f"{TOP}/") in script.changed
-            if row.name == "big.bin" and not row.starts and row.parts_count:
-                assert row.parts_count == -(-BIG_BYTES // PART_BYTES), "a part that was stored was sent again"
+
+    def _check_file(self, row: TransferFile, stored: bytes) -> None:
+        """A file that nobody changed is there, byte by byte, and known to be. One that somebody changed is the old or
+        the new one as a whole: the old one only if it had been stored before, or just might have been.
+        """
+        path = row.path.removeprefix(f"{TOP}/")
+        old, new = self.script.files[path], self.script.changed.get(path)
+        before = self.states.get(row.path, "waiting")
+        if new is None:
+            assert stored == old, f"{path} has other bytes"
+            assert (row.outcome, row.starts) == ("verified", 0), f"{path} is {row.outcome}: {row.reason}"
+        elif stored == new:
+            assert row.outcome == "verified", f"{path} is {row.outcome}: {row.reason}"
+            assert before != "stored", f"{path} was stored and was stored again"
+            assert row.starts or row.path not in self.states, f"nobody noticed that {path} changed when it was {before}"
+        else:
+            assert stored == old, f"{path} is neither the old nor the new one"
+            assert before in {"stored", "finishing"}, f"nobody noticed that {path} changed when it was {before}"
+            # What it was made of is gone; whether it can still be compared depends on what was written down.
+            is_uncertain = (row.outcome, row.reason) == ("unverifiable", SOURCE_CHANGED) and before == "finishing"
+            assert row.outcome == "verified" or is_uncertain, f"{path} is {row.outcome}: {row.reason}"
+        if row.name == "big.bin" and not row.starts and row.parts_count:
+            assert row.parts_count == -(-BIG_BYTES // PART_BYTES), "a part that was stored was sent again"
+
+
+def read_state(row: TransferFile) -> str:
+    """How far a file is; one of which all parts have arrived is made of them without another look at the source."""
+    is_whole = row.size_bytes is not None and row.parts_count * PART_BYTES >= row.size_bytes > 0
+    return "finishing" if row.state == "started" and is_whole else row.state
 
 
 @dataclass
@@ -146,9 +178,17 @@ class Story:
     transfers: list[Transfer]
     data: Path
     variables: Mapping[str, str]
+    roads: Roads
 
     def run(self) -> None:
-        """Everything; AssertionError names what does not hold."""
+        """Everything; AssertionError names what does not hold, and what the servers logged."""
+        try:
+            self._run()
+        except AssertionError as error:
+            error.add_note((self.data.parent / f"{self.data.name}.log").read_text()[-LOG_CHARACTERS_TOLD_MAX:])
+            raise
+
+    def _run(self) -> None:
         chance = random.Random(self.seed)
         kills_count = chance.randint(*KILLS_COUNT)
         places = [place for transfer in self.transfers for place in (transfer.source, transfer.target)]
@@ -164,19 +204,19 @@ class Story:
                     with server.client() as client:
                         for transfer in self.transfers:
                             transfer.begin(client)
-                time.sleep(chance.uniform(0, ALIVE_SECONDS_MAX))
-                server.kill()
-            self.look()
-            if kill == 0:
-                for transfer in self.transfers:
-                    transfer.tear()
+                with self.roads.bad():
+                    time.sleep(chance.uniform(0, ALIVE_SECONDS_MAX))
+                    server.kill()
+            self.look(is_tearing=kill == 0)
         with running_server(self.data, **variables) as server, server.client() as client:
+            with self.roads.bad():
+                time.sleep(chance.uniform(0, ALIVE_SECONDS_MAX))
             for transfer in self.transfers:
                 transfer.wait_for_end(client)
         self.look(is_over=True)
 
-    def look(self, *, is_over: bool = False) -> None:
-        """Looks into the database while no server runs."""
+    def look(self, *, is_tearing: bool = False, is_over: bool = False) -> None:
+        """Looks into the database while no server runs. Somebody may change the sources at that moment."""
         tasks, rows = asyncio.run(self._load())
         for transfer in self.transfers:
             mine = [row for row in rows if row.task_id == transfer.task_id]
@@ -184,6 +224,8 @@ class Story:
                 transfer.check(tasks[transfer.task_id], mine)
             else:
                 transfer.note(mine)
+            if is_tearing:
+                transfer.tear(mine)
 
     async def _load(self) -> tuple[dict[UUID, Task], list[TransferFile]]:
         db = Database(self.variables.get("DATABASE_URL") or f"sqlite+aiosqlite:///{self.data / 'kloudless.db'}")

@@ -1,19 +1,77 @@
-"""Accounts that transfers go between, one class a kind of storage: filled and looked at without the server."""
+"""Accounts that transfers go between, one class a kind of storage: filled and looked at without the server, which gets
+to those on other servers only by a bad road.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import SHARED_SEAWEEDFS
+from tests.servers.toxic import ToxicProxy, running_toxic_proxy
+from tests.servers.toxics import Direction, Latency, LimitData, ResetPeer, Toxic
 from tests.servers.webdav import WebDavServer
 from tests.servers.wsgidav import SHARED_WSGIDAV
 
 HIDDEN = ".kloudless-"
 UNFINISHED = ".kloudless-parts-"
+LATER_SECONDS = 5.0
+"""How much later a file seems to be replaced: some storages tell times by the second."""
+
+FAULTS: tuple[tuple[Toxic, Direction, float], ...] = (
+    (Latency(0.02, jitter_seconds=0.02), Direction.DOWNSTREAM, 0.3),
+    (LimitData(300), Direction.DOWNSTREAM, 0.05),
+    (LimitData(3_000_000), Direction.DOWNSTREAM, 0.2),
+    (LimitData(2_000), Direction.UPSTREAM, 0.05),
+    (LimitData(5_000_000), Direction.UPSTREAM, 0.2),
+    (ResetPeer(0.2), Direction.DOWNSTREAM, 0.1),
+)
+"""What connections on a bad road suffer, and how many of them. The limits cut heads, small files and parts."""
+
+
+class Roads:
+    """The ways to the servers that places are on."""
+
+    def __init__(self, proxies: Mapping[str, ToxicProxy]) -> None:
+        self._proxies = proxies
+
+    def lead(self, url: str) -> str:
+        """The same URL by the road to its server."""
+        parts = urlsplit(url)
+        return parts._replace(netloc=f"127.0.0.1:{self._proxies[parts.netloc].port}").geturl()
+
+    @contextmanager
+    def bad(self) -> Iterator[None]:
+        """Until the block ends, connections suffer."""
+        added = [
+            (proxy, proxy.add(toxic, way, toxicity=share))
+            for proxy in self._proxies.values()
+            for toxic, way, share in FAULTS
+        ]
+        try:
+            yield
+        finally:
+            for proxy, fault in added:
+                proxy.remove(fault)
+
+
+@contextmanager
+def open_roads(seed: int) -> Iterator[Roads]:
+    """Roads to both servers, good ones at first; all chance on them comes from the seed."""
+    with ExitStack() as stack:
+        proxies = {}
+        for url in (SHARED_SEAWEEDFS.get().url, SHARED_WSGIDAV.get().url):
+            address = urlsplit(url)
+            proxy = running_toxic_proxy(address.hostname or "", address.port or 0, random=Random(seed))
+            proxies[address.netloc] = stack.enter_context(proxy)
+        yield Roads(proxies)
 
 
 class Place(Protocol):
@@ -64,6 +122,9 @@ class Folder:
             place.parent.mkdir(parents=True, exist_ok=True)
             new = place.with_name(f".new-{place.name}")
             new.write_bytes(data)
+            if place.exists():
+                times = new.stat()
+                os.utime(new, (times.st_atime + LATER_SECONDS, times.st_mtime + LATER_SECONDS))
             new.replace(place)
 
     def read(self) -> dict[str, bytes]:
@@ -109,6 +170,7 @@ class WebDavPlace(Folder):
     """A folder of a WebDAV server, which has no uploads in parts."""
 
     server: WebDavServer
+    roads: Roads
 
     @property
     def name(self) -> str:
@@ -120,7 +182,7 @@ class WebDavPlace(Folder):
 
     @property
     def credentials(self) -> dict[str, str]:
-        url = f"{self.server.url}{self.name}/"
+        url = self.roads.lead(f"{self.server.url}{self.name}/")
         return {"service": "webdav", "url": url, "username": self.server.user, "password": self.server.password}
 
     def list_unfinished(self) -> list[str]:
@@ -133,6 +195,7 @@ class S3Place:
 
     server: S3Server
     name: str
+    roads: Roads
 
     @property
     def connectors(self) -> dict[str, Any]:
@@ -142,7 +205,7 @@ class S3Place:
     def credentials(self) -> dict[str, str]:
         return {
             "service": "s3_compatible",
-            "endpoint": self.server.url,
+            "endpoint": self.roads.lead(self.server.url),
             "access_key_id": self.server.access_key_id,
             "secret_access_key": self.server.secret_access_key,
             "bucket": self.server.bucket,
@@ -177,25 +240,29 @@ class S3Place:
         return {path: each for path, each in found.items() if path and not path.endswith("/")}  # the rest are markers
 
 
-def build_local(folder: Path, name: str) -> Place:
+def build_local(folder: Path, name: str, _roads: Roads) -> Place:
     """A new folder below `folder`."""
     (folder / name).mkdir()
     return LocalPlace(folder / name)
 
 
-def build_webdav(_folder: Path, name: str) -> Place:
+def build_webdav(_folder: Path, name: str, roads: Roads) -> Place:
     """A new folder of the server that this test process shares."""
     server = SHARED_WSGIDAV.get()
     (server.root / name).mkdir()
-    return WebDavPlace(server.root / name, server)
+    return WebDavPlace(server.root / name, server, roads)
 
 
-def build_s3(_folder: Path, name: str) -> Place:
+def build_s3(_folder: Path, name: str, roads: Roads) -> Place:
     """A new folder of the bucket that this test process shares."""
-    return S3Place(SHARED_SEAWEEDFS.get(), name)
+    return S3Place(SHARED_SEAWEEDFS.get(), name, roads)
 
 
-BUILDERS: dict[str, Callable[[Path, str], Place]] = {"local": build_local, "s3": build_s3, "webdav": build_webdav}
+BUILDERS: dict[str, Callable[[Path, str, Roads], Place]] = {
+    "local": build_local,
+    "s3": build_s3,
+    "webdav": build_webdav,
+}
 
 
 def merge_connectors(places: Iterable[Place]) -> dict[str, Any]:

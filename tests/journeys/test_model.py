@@ -1,6 +1,6 @@
 """Sequences of operations on accounts of every kind come out as they do in a model of a tree.
 
-`make soak` plays many more. FUZZ_FACTOR says how many times as many, FUZZ_SEED which.
+`make soak` plays many more.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.app.drive import Drive
 from tests.connectors.s3.target import make_versioned_bucket
-from tests.fuzzing import build_fuzz_settings
+from tests.fuzzing import FACTOR, build_fuzz_settings
 from tests.journeys.model import TreeMachine
 from tests.servers.accounts import KINDS, LOOPBACK, AccountKind, build_seaweedfs_account
 from tests.servers.api import Api, build_settings, running_api
 from tests.servers.seaweedfs import SHARED_SEAWEEDFS
 
 STEPS_COUNT = 25
-STORIES_COUNT = 10
+STORIES_COUNT = 20
 
 
 def build_versions_account(api: Api, name: str) -> dict[str, Any]:
@@ -42,6 +42,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield running
 
 
+@pytest.mark.timeout(600 * FACTOR)
 @pytest.mark.parametrize("kind", [*KINDS, VERSIONS], ids=lambda kind: kind.name)
 def test_account_agrees_with_the_model(api: Api, kind: AccountKind) -> None:
     caller = api.create_caller(kind.build)

@@ -78,7 +78,6 @@ class Edge:
         self._origins = settings.origins
         self._proxies = frozenset(ipaddress.ip_address(proxy) for proxy in settings.trusted_proxies)
         self._requests = state.limits.requests
-        state.metrics.running.set_function(lambda: state.limits.requests.count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""

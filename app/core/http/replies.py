@@ -133,12 +133,14 @@ def describe(
     body: dict[str, Any] | None = None,
     is_public: bool = False,
     takes_key: bool = False,
+    has_error_pages: bool = False,
 ) -> Description:
     """What OpenAPI shall say of a route that answers with structs; unpack into the route's decorator.
 
     `reply` is a struct type, or an OpenAPI content object, or None for an empty reply. `also` holds other
     good statuses. Errors that every route may give are added. `is_public` says that it needs no credentials,
-    `takes_key` that it obeys an Idempotency-Key; its route class must be one that does.
+    `takes_key` that it obeys an Idempotency-Key; its route class must be one that does. `has_error_pages` says that
+    people see its errors as pages, too.
     """
     responses: dict[int | str, dict[str, Any]] = {}
     for code, content in {status: reply, **(also or {})}.items():
@@ -150,6 +152,8 @@ def describe(
         entry = responses.setdefault(error.status, {"description": "", "content": _build_content(ErrorBody)})
         if f"`{error.code}`" not in entry["description"]:
             entry["description"] = f"{entry['description']} `{error.code}`: {error.when}".strip()
+        if has_error_pages:
+            entry["content"]["text/html"] = {"schema": {"type": "string"}}
     extra: dict[str, Any] = {}
     if parameters:
         extra["parameters"] = list(parameters)

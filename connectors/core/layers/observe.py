@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
 from typing import Protocol
 
+import msgspec
 import structlog
+from msgspec import Struct
 
 from connectors.core.call import ReplyT, RequestT, Send, read_intent
 from connectors.core.clock import Clock
@@ -21,8 +22,7 @@ OPERATION: ContextVar[str] = ContextVar("operation", default="")
 """The interface's operation that is being done here; empty outside of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Struct, frozen=True, kw_only=True, gc=False):
     """One real send. `outcome` is "ok", an error's kind, "cancelled", or "raised" for anything else."""
 
     service: str
@@ -77,7 +77,7 @@ class LogObserver:
         self._log = structlog.get_logger("connectors.send")
 
     def sent(self, event: Sent) -> None:
-        self._log.debug("provider_call", **asdict(event))
+        self._log.debug("provider_call", **msgspec.structs.asdict(event))
 
     def began(self, service: str, operation: str) -> Watch:  # noqa: ARG002 - sends say enough for a log
         return Unwatched()

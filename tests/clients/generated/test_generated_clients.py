@@ -14,6 +14,8 @@ from tests.clients.generated.tools import install_node_packages, install_python_
 from tests.servers.api import Api, Caller
 from tests.servers.missing import skipping_when_missing
 
+pytestmark = pytest.mark.timeout(600)  # tools are installed first
+
 HERE = Path(__file__).parent
 TSC = ["--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "--noEmitOnError"]
 

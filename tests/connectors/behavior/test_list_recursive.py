@@ -55,6 +55,15 @@ async def test_everything_comes_once_and_folders_first_when_pages_have_any_size(
         assert found.parent.raw_id == tree.folder or places[found.parent.raw_id] < place
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+async def test_everything_comes_once_when_one_name_begins_like_another(space: Space, limit: int) -> None:
+    names = ["a", "b", "b (1)"]
+    await space.make("a")
+    for name in names[1:]:
+        await space.put(name)
+    await space.settled(lambda: list_names(space, limit=limit), names)
+
+
 async def test_resources_equal_those_of_get_when_listed(tree: Space) -> None:
     for resource in await list_all(tree):
         assert as_known(await tree.connector.get(resource.ref), resource) == resource

@@ -60,7 +60,8 @@ ADDRESS = read_address("http://dav.example/dav")
 
 def read(body: bytes, cuts: list[int]) -> tuple[list[Member], ErrorKind | None]:
     """What comes out of a document that arrives in pieces."""
-    reader, members, start = MultistatusReader(), [], 0
+    reader, start = MultistatusReader(), 0
+    members: list[Member] = []
     try:
         for end in (*sorted(cut % (len(body) + 1) for cut in cuts), len(body)):
             members += reader.feed(body[start:end])
