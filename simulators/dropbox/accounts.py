@@ -27,12 +27,15 @@ class EchoArgument(Argument):
     query: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
+AccountId = Annotated[str, msgspec.Meta(min_length=40, max_length=40)]
+
+
 class AccountArgument(Argument):
-    account_id: Annotated[str, msgspec.Meta(min_length=40, max_length=40)]
+    account_id: AccountId
 
 
 class AccountsArgument(Argument):
-    account_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=ACCOUNTS_COUNT_MAX)]
+    account_ids: Annotated[list[AccountId], msgspec.Meta(min_length=1, max_length=ACCOUNTS_COUNT_MAX)]
 
 
 class FeaturesArgument(Argument):

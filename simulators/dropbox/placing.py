@@ -46,7 +46,11 @@ def find_free_name(folder: Folder, name: str, *, is_folder: bool = False, suffix
 
 
 def _locate(view: View, path: str) -> Place:
-    place = view.locate(path)
+    try:
+        place = view.locate(path)
+    except RouteError as error:
+        # Nothing can be written to an id or a namespace that is not there; WriteError has no word of its own for it.
+        raise (refuse_path(path) if error.tags == ("not_found",) else error) from error
     if path.startswith("id:") and not isinstance(place.resource, File):
         raise refuse_path(path)
     return place

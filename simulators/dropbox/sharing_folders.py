@@ -15,6 +15,11 @@ from simulators.dropbox.tree import AccessLevel, File, Folder, Namespace, Namesp
 
 PAGE_COUNT_MAX = 1000
 POLICIES = {"acl_update_policy": "owner", "shared_link_policy": "anyone", "member_policy": "anyone"}
+POLICY_TAGS = {
+    "acl_update_policy": frozenset({"owner", "editors"}),
+    "shared_link_policy": frozenset({"anyone", "team", "members"}),
+    "member_policy": frozenset({"team", "anyone", "team_and_approved"}),
+}
 
 routes = Routes()
 
@@ -63,11 +68,12 @@ class ContinueArgument(Argument):
 @routes.rpc("sharing/share_folder", ShareArgument, scope="sharing.write")
 def share_folder(call: Call, argument: ShareArgument) -> dict[str, Any]:
     """A folder becomes a shared one, with the caller as its owner; it is made if it is missing."""
+    policies = _read_policies(argument)
     folder = _get_shareable(call, argument)
     namespace = call.state.space.add_namespace(NamespaceKind.SHARED_FOLDER, folder.name, owner=call.user)
     namespace.mounts[call.user.number] = folder
     call.state.space.convert(folder, namespace)
-    _set_policies(namespace, argument)
+    namespace.policies |= policies
     complete = {".tag": "complete", **build_folder_metadata(call, namespace)}
     if argument.force_async:
         return call.state.launch("share_folder", call.user, complete)
@@ -163,7 +169,7 @@ def update_folder_policy(call: Call, argument: PolicyArgument) -> dict[str, Any]
         raise RouteError("no_permission")
     if argument.member_policy is not None and call.user.team is None:
         raise RouteError("not_on_team")
-    _set_policies(namespace, argument)
+    namespace.policies |= _read_policies(argument)
     return build_folder_metadata(call, namespace)
 
 
@@ -260,11 +266,9 @@ def _get_shareable(call: Call, argument: ShareArgument) -> Folder:
     return resource
 
 
-def _set_policies(namespace: Namespace, argument: ShareArgument | PolicyArgument) -> None:
-    for name in POLICIES:
-        value = getattr(argument, name)
-        if value is not None:
-            namespace.policies[name] = read_tag(value)[0]
+def _read_policies(argument: ShareArgument | PolicyArgument) -> dict[str, str]:
+    given = {name: getattr(argument, name) for name in POLICIES}
+    return {name: read_tag(value, POLICY_TAGS[name])[0] for name, value in given.items() if value is not None}
 
 
 def _list(call: Call, kind: str, limit: int, start: int) -> dict[str, Any]:

@@ -94,6 +94,11 @@ def test_paths_are_malformed_when_a_part_is_no_name(client: httpx.Client, path: 
     assert reply.json()["error"]["path"][".tag"] == "malformed_path"
 
 
+@pytest.mark.parametrize("path", ["id:missing", "ns:1/a.txt"])
+def test_nothing_is_written_to_what_is_not_there(client: httpx.Client, path: str) -> None:
+    assert _upload(client, path).json()["error"]["reason"][".tag"] == "malformed_path"
+
+
 def test_names_are_refused_when_no_file_may_have_them(client: httpx.Client) -> None:
     assert _upload(client, "/.DS_Store").json()["error"]["reason"][".tag"] == "disallowed_name"
     assert _upload(client, f"/{'n' * 256}").json()["error"]["reason"][".tag"] == "malformed_path"
