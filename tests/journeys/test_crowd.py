@@ -296,6 +296,6 @@ def test_nothing_is_left_of_the_crowd(story: Story) -> None:
 
 
 def test_no_fault_of_the_server_was_logged(story: Story) -> None:
-    # A storage that breaks off a file in the middle leaves only cutting the reply, which uvicorn logs with its traceback.
+    # A storage that breaks off a file in the middle leaves only cutting the reply, which uvicorn logs at length.
     faults = [line for line in story.log.splitlines() if "Traceback" in line and "errors.ConnectorError: " not in line]
     assert faults == []
