@@ -15,7 +15,7 @@ from tests.benchmarks.straight import Question, measure_straight
 EXPLANATION = """Straight: the product's HTTP client over the same TLS asks, reads the whole reply and drops it.
 
 Why a listing misses its target: the stages above say where its time goes. Most of it is the contract's price. An id is
-an encryption of its own (AES-SIV, so that ids need no table and tell nothing), about a third of the whole; computing a
+an encryption of its own (AES-SIV, so that ids need no table and tell nothing), about a half of the whole; computing a
 page's ids in one go was tried and gained too little for a cipher of our own. Every object has some twenty fields and
 holds its id three times, so that a page is almost a megabyte to build, encode and send. For S3 the XML comes on
 top; lxml's parser and one XPath for the page are what is left of it. What would help is remembering ids
