@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
-
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +12,7 @@ from app.connect.pages import PREFIX
 from app.connect.service import Visit
 from app.connect.wishes import ECHO_CHARACTERS_MAX, JSON_CHARACTERS_MAX, WishError, read_return_path, read_wishes
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.forms import read_form
 from app.core.http.limits import admit_application
 from app.core.http.paths import read_segment
 from app.core.http.replies import DirectRoute, describe, get_request_state
@@ -137,8 +136,8 @@ async def submit_service(request: Request) -> Response:
     """Tries what was filled in: the result, or the form again with what is wrong."""
     visit = await _find(request)
     manifest = _find_manifest(request, visit)
-    form = await _read_form(request)
-    given = {field.name: form.get(field.name, "") for field in manifest.auth.fields}
+    form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
+    given = {field.name: form.get(field.name, "").strip("\r\n\0") for field in manifest.auth.fields}
     problems = {
         field.name: f"One of: {', '.join(field.choices)}." if given[field.name] else "This is needed."
         for field in manifest.auth.fields
@@ -191,16 +190,6 @@ def _find_manifest(request: Request, visit: Visit) -> Manifest:
 def _read_browser(request: Request) -> str | None:
     value = request.cookies.get(COOKIE_NAME)
     return value if value and len(value) <= COOKIE_CHARACTERS_MAX else None
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    get_request_state(request).body_bytes_max = FORM_BYTES_MAX
-    body = (await request.body()).decode("utf-8", "replace")
-    try:
-        fields = parse_qs(body, max_num_fields=FORM_FIELDS_MAX)
-    except ValueError:
-        raise ApiError(ErrorCode.BAD_REQUEST, f"The form has more than {FORM_FIELDS_MAX} fields.") from None
-    return {name: values[0].strip("\r\n\0") for name, values in fields.items()}
 
 
 def _show_errors_as_pages(request: Request) -> None:

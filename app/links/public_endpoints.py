@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode
+from app.core.http.forms import read_form
 from app.core.http.pages import HEADERS
 from app.core.http.paths import read_segment
 from app.core.http.replies import DirectRoute, build_schema, describe, get_request_state
@@ -208,13 +209,8 @@ def _is_unlocked(request: Request, visit: Visit) -> bool:
 
 
 async def _read_password(request: Request) -> str:
-    get_request_state(request).body_bytes_max = FORM_BYTES_MAX
-    body = (await request.body()).decode("utf-8", "replace")
-    try:
-        fields = parse_qs(body, max_num_fields=FORM_FIELDS_MAX)
-    except ValueError:
-        raise ApiError(ErrorCode.BAD_REQUEST, f"The form has more than {FORM_FIELDS_MAX} fields.") from None
-    return fields.get("password", [""])[0]
+    form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
+    return form.get("password", "")
 
 
 def _read_token(request: Request) -> str:
