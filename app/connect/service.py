@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from app.accounts.callers import AccountRow
+from app.accounts.rows import AccountRow
 from app.accounts.schemas import AccountUpdate
 from app.accounts.service import add_token, connect_account, drop_token
 from app.applications.belongings import is_registered
