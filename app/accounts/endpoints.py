@@ -88,6 +88,7 @@ def build_account_reply(
         enabled=row.is_enabled,
         admin=row.is_admin,
         verified=row.is_verified,
+        reconnect=row.grant_ended_at is not None,
         internal_use=False,
         apis=["storage"],
         created=row.created_at,
