@@ -14,7 +14,7 @@ from app.core.errors import ApiError
 from app.core.keys import KeysError
 from app.core.state import State
 from connectors.core.errors import ConnectorError
-from connectors.core.manifest import ACCESS_TOKEN, REFRESH_TOKEN, OAuth2
+from connectors.core.manifest import REFRESH_TOKEN, OAuth2
 from connectors.core.oauth_settings import CLIENT_ID
 
 REVOKE_SECONDS_MAX = 10.0
@@ -50,11 +50,8 @@ async def _revoke(state: State, account_id: int) -> None:
     credentials = open_credentials(state, row)
     if any(_is_same_consent(state, other, credentials) for other in others):
         return
-    access_token = credentials.get(ACCESS_TOKEN, "")
-    if auth.revoke_with == "bearer":
-        access_token = await AccountTokens(state, row, credentials).current()
-    flow = await build_flow(state, row, credentials)
-    await flow.revoke(access_token=access_token, refresh_token=credentials.get(REFRESH_TOKEN))
+    flow, tokens = await build_flow(state, row, credentials), AccountTokens(state, row, credentials)
+    await flow.revoke(tokens, refresh_token=credentials.get(REFRESH_TOKEN))
 
 
 def _is_same_consent(state: State, other: AccountRow, credentials: dict[str, str]) -> bool:

@@ -92,7 +92,9 @@ class ConnectRepository:
     async def delete_ended(self, *, before: datetime) -> int:
         """Forgets what ended before that; returns how many rows."""
         consents = await self._writer.scalars(
-            delete(Consent).where(Consent.expires_at < before).returning(Consent.state_hash)
+            delete(Consent)
+            .where(Consent.journey_hash.in_(select(Journey.name_hash).where(Journey.expires_at < before)))
+            .returning(Consent.state_hash)
         )
         journeys = await self._writer.scalars(
             delete(Journey).where(Journey.expires_at < before).returning(Journey.name_hash)

@@ -19,11 +19,11 @@ import msgspec
 from connectors.core.call import INTENT, Intent, Repeat
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.layers.authorize import Sign, sign_with_bearer
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
 from connectors.core.manifest import Manifest, OAuth2
 from connectors.core.oauth_settings import OAuthClient
 from connectors.core.stack import Runtime
+from connectors.core.tokens import TokenSource
 
 REPLY_BYTES_MAX = 64 * 1024
 TOKEN_CHARACTERS_MAX = 16_384
@@ -145,33 +145,29 @@ class OAuthFlow:
         form |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self._ask(form, Intent(operation="refresh_token", repeat=Repeat.IDEMPOTENT))
 
-    async def revoke(self, *, access_token: str, refresh_token: str | None) -> None:
+    async def revoke(self, tokens: TokenSource, *, refresh_token: str | None) -> None:
         """Gives the consent back, where the provider takes it; one that has ended already is no error."""
-        if self._auth.revoke_url is None:
+        url, intent = self._auth.revoke_url, Intent(operation="revoke_grant", repeat=Repeat.IDEMPOTENT)
+        if url is None:
             return
-        sign: Sign
-        if self._auth.revoke_with == "bearer":
-            form: dict[str, str] = {}
-
-            def sign(request: httpx.Request, _token: str | None) -> None:
-                sign_with_bearer(request, access_token)
-
-        else:
-            form, sign = {"token": refresh_token or access_token}, self._sign
+        try:
+            if self._auth.revoke_with == "bearer":
+                send = self._runtime.build_send(self._manifest, self._account_key, tokens=tokens)
+                await send(_build_request(url, {}, intent))
+                return
+            form = {"token": refresh_token or await tokens.current()}
             if self._auth.client_auth == "body":
                 form |= self._show_client()
-        intent = Intent(operation="revoke_grant", repeat=Repeat.IDEMPOTENT)
-        try:
-            await self._post(self._auth.revoke_url, form, intent, sign)
+            await self._send(_build_request(url, form, intent))
         except ConnectorError as error:
-            if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
+            if error.kind is not ErrorKind.GRANT_REVOKED and error.status != HTTPStatus.BAD_REQUEST:
                 raise
 
     async def _ask(self, form: dict[str, str], intent: Intent) -> Grant:
         if self._auth.client_auth == "body":
             form |= self._show_client()
         asked_at = self._clock.now()
-        reply = await self._post(self._auth.token_url, form, intent, self._sign)
+        reply = await self._send(_build_request(self._auth.token_url, form, intent))
         return _read_grant(reply.content, asked_at)
 
     def _show_client(self) -> dict[str, str]:
@@ -184,14 +180,19 @@ class OAuthFlow:
             shown = f"{quote_plus(self._client.client_id)}:{quote_plus(self._client.client_secret)}"
             request.headers["Authorization"] = f"Basic {base64.b64encode(shown.encode()).decode()}"
 
-    async def _post(self, url: str, form: Mapping[str, str], intent: Intent, sign: Sign) -> httpx.Response:
-        send = self._runtime.build_send(self._manifest, self._account_key, sign=sign, classify_reply=classify_reply)
-        headers = {"Accept": "application/json"}
-        if form:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        extensions = {INTENT: intent, WHOLE_BODY_BYTES_MAX: REPLY_BYTES_MAX}
-        content = urlencode(form).encode()
-        return await send(httpx.Request("POST", url, headers=headers, content=content, extensions=extensions))
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        send = self._runtime.build_send(
+            self._manifest, self._account_key, sign=self._sign, classify_reply=classify_reply
+        )
+        return await send(request)
+
+
+def _build_request(url: str, form: Mapping[str, str], intent: Intent) -> httpx.Request:
+    headers = {"Accept": "application/json"}
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    extensions = {INTENT: intent, WHOLE_BODY_BYTES_MAX: REPLY_BYTES_MAX}
+    return httpx.Request("POST", url, headers=headers, content=urlencode(form).encode(), extensions=extensions)
 
 
 def classify_reply(reply: httpx.Response, body: bytes) -> ConnectorError | None:
