@@ -12,6 +12,7 @@ from app.accounts.clients import find_client
 from app.accounts.credentials import (
     check_credentials,
     collect_credentials,
+    inherit_refresh_token,
     open_credentials,
     replace_credentials,
     seal_credentials,
@@ -111,6 +112,8 @@ async def _save_account(
                 created_at=moment,
             )
         account.label = label
+        if account.sealed_credentials is not None and isinstance(find_service(state, service).manifest.auth, OAuth2):
+            credentials = inherit_refresh_token(open_credentials(state, build_row(account)), credentials)
         keep_credentials(state, account, credentials)
         account.is_active = account.is_enabled = True
         account.is_verified = is_verified
