@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.core.service import Options, Registry
+from connectors.gdrive import service as gdrive
 from connectors.local import service as local
 from connectors.s3 import service as s3
 from connectors.webdav import service as webdav
@@ -13,6 +14,7 @@ def build_registry(options: Options) -> Registry:
     return Registry(
         [
             local.build_service(options),
+            gdrive.build_service(options),
             s3.build_service(options),
             s3.build_compatible_service(options),
             webdav.build_service(options),
