@@ -106,8 +106,8 @@ class Api:
         """For ever; a folder with all it holds."""
         await self._call("DELETE", f"{FILES}/{file_id}", ALL_DRIVES, repeat=Repeat.IDEMPOTENT)
 
-    async def upload_small(self, file_id: str | None, metadata: Mapping[str, Any], data: bytes, kind: str) -> DriveFile:
-        """Metadata and bytes in one request: a new file, or new bytes of the one with this id."""
+    async def create_file_with(self, metadata: Mapping[str, Any], data: bytes, kind: str) -> DriveFile:
+        """A new file with its bytes, in one request; idempotent by its id."""
         boundary = secrets.token_hex(16)
         parts = (
             f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
@@ -116,17 +116,9 @@ class Api:
             data,
             f"\r\n--{boundary}--\r\n".encode(),
         )
-        return self._read(
-            await self._ask(
-                "POST" if file_id is None else "PATCH",
-                UPLOADS if file_id is None else f"{UPLOADS}/{file_id}",
-                dict,
-                {"uploadType": "multipart", "fields": self._fields, **ALL_DRIVES},
-                b"".join(parts),
-                Repeat.IDEMPOTENT,
-                {"Content-Type": f"multipart/related; boundary={boundary}"},
-            )
-        )
+        params = {"uploadType": "multipart", "fields": self._fields, **ALL_DRIVES}
+        headers = {"Content-Type": f"multipart/related; boundary={boundary}"}
+        return self._read(await self._ask("POST", UPLOADS, dict, params, b"".join(parts), Repeat.IDEMPOTENT, headers))
 
     async def start_upload(self, file_id: str | None, metadata: Mapping[str, Any], kind: str) -> str:
         """A resumable upload's own address."""

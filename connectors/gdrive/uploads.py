@@ -60,7 +60,7 @@ async def store(drive: Drive, target: Target, source: ByteSource) -> DriveFile:
     try:
         first = b"" if (source.size_bytes or 0) > SMALL_BYTES_MAX else await cutter.cut(SMALL_BYTES_MAX)
         await digests.update(first)
-        if await cutter.has_more():
+        if await cutter.has_more() or target.replaced is not None:  # sent twice in one request it is two revisions
             file = await _store_chunks(drive, target, first, cutter, digests)
         else:
             file = await _store_small(drive, target, first)
@@ -147,11 +147,8 @@ async def giving_up() -> AsyncIterator[None]:
 
 
 async def _store_small(drive: Drive, target: Target, data: bytes) -> DriveFile:
-    if target.replaced is not None:
-        replaced = target.replaced
-        return await drive.api.upload_small(replaced.id, {}, data, replaced.mime_type)
     body, kind = _describe(target)
-    return await drive.create(lambda file_id: drive.api.upload_small(None, {"id": file_id, **body}, data, kind))
+    return await drive.create(lambda file_id: drive.api.create_file_with({"id": file_id, **body}, data, kind))
 
 
 async def _store_chunks(drive: Drive, target: Target, first: bytes, cutter: Cutter, digests: Digests) -> DriveFile:
