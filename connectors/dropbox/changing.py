@@ -25,7 +25,12 @@ class Changer:
     async def create_folder(self, parent: RawId, name: str) -> Folder:
         """A new folder."""
         folder_path = await self.reader.get_folder_path(parent)
-        entry = await self.reader.api.create_folder(f"{folder_path}/{name}")
+        path = f"{folder_path}/{name}"
+        there = await self.reader.find(path)  # else a repeat could not tell its own folder from one that was there
+        if there is not None:
+            conflict = Ref("file" if there.is_file else "folder", RawId(there.id))
+            raise ConnectorError(ErrorKind.ALREADY_EXISTS, "the name is taken", conflict=conflict)
+        entry = await self.reader.api.create_folder(path)
         folder = await self.reader.describe(entry, {folder_path.lower(): parent})
         if not isinstance(folder, Folder):
             raise AssertionError("what was made is a folder")  # noqa: TRY004 - nobody's type error

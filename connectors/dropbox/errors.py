@@ -97,7 +97,7 @@ def read_reason(error: ConnectorError) -> str:
 
 
 def read_tags(error: object) -> Iterator[str]:
-    """The tags of unions in unions, from the outside in. A failed upload has its reason beside a session that keeps the bytes."""
+    """The tags of unions in unions, from the outside in. A failed upload has its reason beside a session."""
     while isinstance(error, dict):
         tag = error.get(".tag")
         if isinstance(tag, str):

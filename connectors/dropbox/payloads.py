@@ -70,7 +70,7 @@ class Cursor(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    metadata: Raw | None = None  # none of what may not be seen
+    metadata: Raw = Raw(b"")  # none of what may not be seen
 
 
 class Match(Struct, frozen=True):

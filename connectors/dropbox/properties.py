@@ -1,5 +1,5 @@
-"""Properties of files. Dropbox keeps them in the fields of a template, 32 at most, so each field holds any property: the
-length of its key, a colon, the key, the value.
+"""Properties of files. Dropbox keeps them in the fields of a template, 32 at most, so each field holds any property:
+the length of its key, a colon, the key, the value.
 
 https://www.dropbox.com/developers/reference/file-properties-guide
 """

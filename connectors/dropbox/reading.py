@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from msgspec import Raw
-
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Change, ChangePage, Kind, Page, RawId, Resource
@@ -166,8 +164,8 @@ class Reader:
         return _Answer(entries, listing.cursor if listing.has_more else None)
 
     def _read_found(self, found: Found) -> _Answer:
-        shown: list[Raw] = [match.metadata.metadata for match in found.matches if match.metadata.metadata is not None]
-        return _Answer([self.api.read(raw) for raw in shown], found.cursor if found.has_more else None)
+        shown = [match.metadata.metadata for match in found.matches]
+        return _Answer([self.api.read(raw) for raw in shown if bytes(raw)], found.cursor if found.has_more else None)
 
     # ---- parents, which Dropbox tells by path only
 

@@ -170,6 +170,8 @@ class Uploader:
             there = await self.reader.find(target.path)
             if there is not None and there.content_hash == content_hash:
                 return there
+            if there is None and error.kind is ErrorKind.ALREADY_EXISTS:
+                raise error.restated(ErrorKind.NOT_FOUND, "it was stored, and is gone again") from error
         if is_by_id and read_reason(error).endswith("malformed_path"):
             raise error.restated(ErrorKind.NOT_FOUND, "the file is not there any more") from error
         raise error

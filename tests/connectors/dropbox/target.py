@@ -1,4 +1,4 @@
-"""Accounts on the simulated Dropbox: one in a team that sees the team's space, and one alone whose calls fail."""
+"""Accounts on the simulated Dropbox: one in a team, whose files are the user's own, and one alone whose calls fail."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def build_target(name: str, account: Account) -> Target:
 
 
 TARGETS = (
-    build_target("dropbox", Account(number=1)),
+    build_target("dropbox", Account(number=1, learned={})),
     build_target("dropbox+faults", Account(number=3, build_runtime=FailingRuntime)),
 )
