@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.core.service import Options, Registry
+from connectors.dropbox import service as dropbox
 from connectors.gdrive import service as gdrive
 from connectors.local import service as local
 from connectors.s3 import service as s3
@@ -14,9 +15,10 @@ def build_registry(options: Options) -> Registry:
     return Registry(
         [
             local.build_service(options),
-            gdrive.build_service(options),
             s3.build_service(options),
             s3.build_compatible_service(options),
             webdav.build_service(options),
+            dropbox.build_service(options),
+            gdrive.build_service(options),
         ]
     )
