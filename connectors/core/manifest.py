@@ -141,14 +141,11 @@ class OAuth2(Struct, frozen=True, kw_only=True, tag="oauth2"):
     authorize_url: str  # the page of consent
     token_url: str
     revoke_url: str | None = None  # None where a grant cannot be given back
-    revoke_with: Literal["form", "bearer"] = (
-        "form"  # the refresh token in a form (RFC 7009), or signed by the access token
-    )
+    revoke_with: Literal["form", "bearer"] = "form"  # the refresh token in a form, or a call signed by the other one
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     uses_pkce: bool = True
     authorize_params: Mapping[str, str] = {}  # always in the page's address, such as what makes it give a refresh token
-    raw_params: tuple[str, ...] = ()  # what an application may add to the page's address, such as a hint who signs in
     token_params: Mapping[str, str] = {}  # in the form that turns a code into tokens
     refresh_params: Mapping[str, str] = {}  # in the form that renews them
     client_auth: Literal["body", "header"] = "body"  # where the client shows its id and secret
