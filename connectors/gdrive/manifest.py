@@ -26,7 +26,6 @@ MANIFEST = Manifest(
         revoke_url="https://oauth2.googleapis.com/revoke",
         scopes=("https://www.googleapis.com/auth/drive",),
         authorize_params={"access_type": "offline", "prompt": "consent", "include_granted_scopes": "false"},
-        raw_params=("login_hint", "hd"),
     ),
     capabilities=Capabilities(
         copy=True,

@@ -20,14 +20,14 @@ from connectors.gdrive.errors import classify_reply
 from connectors.gdrive.exports import Formats, read_formats
 from connectors.gdrive.manifest import MANIFEST, ORIGIN
 
-API_URL, EXPORT_FORMATS = "api_url", "export_formats"
+ENDPOINT, EXPORT_FORMATS = "endpoint", "export_formats"
 
 
 def build_service(options: Options) -> Service:
     """The service; ValueError says which setting is wrong."""
     settings = read_oauth_settings(MANIFEST, options.settings.get(MANIFEST.service, {}))
     others = dict(settings.others)
-    origin, formats = _read_origin(others.pop(API_URL, ORIGIN)), _read_formats(others.pop(EXPORT_FORMATS, {}))
+    origin, formats = _read_origin(others.pop(ENDPOINT, ORIGIN)), _read_formats(others.pop(EXPORT_FORMATS, {}))
     if others:
         raise ValueError(f"{MANIFEST.service} has no setting {', '.join(sorted(others))}")
     memory = Memory()
@@ -62,7 +62,7 @@ def _build_send(context: AccountContext, manifest: Manifest) -> HttpSend:
 def _read_origin(setting: object) -> str:
     parts = urlsplit(setting) if isinstance(setting, str) else None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"{MANIFEST.service}.{API_URL} must look like {ORIGIN}")
+        raise ValueError(f"{MANIFEST.service}.{ENDPOINT} must look like {ORIGIN}")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -13,7 +13,7 @@ from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
 from connectors.gdrive.manifest import MANIFEST
-from connectors.gdrive.service import API_URL, build_service
+from connectors.gdrive.service import ENDPOINT, build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
@@ -37,7 +37,7 @@ SHARED_GDRIVE = Shared(running)
 
 def open_account(place: Place, runtime: Runtime, *, user: int = 1, **settings: object) -> Connector:
     """The account of one of the simulator's users, as the registry opens it."""
-    options = Options(settings={MANIFEST.service: {API_URL: place.url, **settings}})
+    options = Options(settings={MANIFEST.service: {ENDPOINT: place.url, **settings}})
     context = AccountContext(
         account_key=str(user),
         application_id="behavior",
