@@ -21,6 +21,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     list_uploads: bool = False
     list_recursive: bool = False
     list_recent: bool = False
+    list_changes: bool = False
     list_versions: bool = False  # and with it open_version, restore_version
     list_permissions: bool = False
     set_permissions: bool = False
@@ -38,8 +39,11 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     upload_size_unknown: bool = True
     upload_exclusive: bool = False  # on_conflict=FAIL and RENAME hold even against simultaneous writers
     upload_parts_parallel: bool = False
+    upload_parts_replaceable: bool = True  # a part may be sent again with other bytes
+    upload_abort_final: bool = True  # an aborted upload cannot be finished any more
     finish_renames: bool = True  # an upload in parts looks for a free name when it is finished; else when it is started
     replace_atomic: bool = True  # readers find the old file or the new one; without it, for a moment, perhaps neither
+    search_below: bool = True  # a search can be kept to a folder; else the engine looks through the folder itself
     names_unique: bool = True  # one name stands for one resource in a folder
 
 
@@ -52,6 +56,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "list_uploads": ("list_uploads",),
     "list_recursive": ("list_recursive",),
     "list_recent": ("list_recent",),
+    "list_changes": ("list_changes",),
     "list_versions": ("list_versions", "open_version", "restore_version"),
     "list_permissions": ("list_permissions",),
     "set_permissions": ("set_permissions",),
@@ -67,6 +72,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Numbers a provider sets. None is no limit known."""
 
     name_bytes_max: int | None = None
+    name_characters_max: int | None = None
     path_bytes_max: int | None = None
     name_characters_forbidden: str = "/\0"
     names_forbidden: tuple[str, ...] = (".", "..")
