@@ -10,6 +10,7 @@ from app.core.aside import run_aside
 from app.core.settings import Settings
 from app.core.state import build_registry_from
 from app.doctor.finding import Finding, fail, skip, warn, well
+from connectors.core.manifest import OAuth2
 
 PREFIX = "KLOUDLESS_"
 OTHER_PREFIX = "KLOUDLESS_ADD_"  # fill the options of `account add`
@@ -105,4 +106,12 @@ async def check_connectors(settings: Settings) -> Finding:
         return fail(str(error), "Correct KLOUDLESS_CONNECTORS; connectors/README.md says what each may be told.")
     if problems:
         return warn("; ".join(problems), "Accounts there do not work meanwhile.")
-    return well(", ".join(service.manifest.service for service in registry))
+    names = ", ".join(service.manifest.service for service in registry)
+    without = [
+        service.manifest.service
+        for service in registry
+        if isinstance(service.manifest.auth, OAuth2) and service.client is None
+    ]
+    if without:
+        return well(f"{names}; people cannot connect {', '.join(without)}: no client_id in KLOUDLESS_CONNECTORS")
+    return well(names)

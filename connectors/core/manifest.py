@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -110,13 +110,56 @@ class Keys(Struct, frozen=True, kw_only=True, tag="keys"):
     token_field: str | None = None
 
 
+ACCESS_TOKEN, REFRESH_TOKEN, EXPIRES_AT = "access_token", "refresh_token", "expires_at"
+"""What the credentials of an account with OAuth are called; the last is the access token's end in ISO 8601."""
+
+TOKEN_FIELDS = (
+    Field(
+        name=ACCESS_TOKEN,
+        label="Access token",
+        help="A token that the provider gave to the OAuth client which is set up here.",
+        is_secret=True,
+    ),
+    Field(
+        name=REFRESH_TOKEN,
+        label="Refresh token",
+        help="Renews the access token. Without it the account works until the access token ends.",
+        is_secret=True,
+        is_required=False,
+    ),
+)
+
+
+class OAuth2(Struct, frozen=True, kw_only=True, tag="oauth2"):
+    """Access by a person's consent on the provider's pages: codes for tokens (RFC 6749), and how this provider differs.
+
+    The addresses are the provider's public ones; an operator's settings may put others in their place. A connector
+    leaves tokens to the engine: it hands the account's `tokens` to its send, and never sees a client or a refresh.
+    """
+
+    authorize_url: str  # the page of consent
+    token_url: str
+    revoke_url: str | None = None  # None where a grant cannot be given back
+    revoke_with: Literal["form", "bearer"] = "form"  # the refresh token in a form, or a call signed by the other one
+    scopes: tuple[str, ...] = ()
+    scope_separator: str = " "
+    uses_pkce: bool = True
+    authorize_params: Mapping[str, str] = {}  # always in the page's address, such as what makes it give a refresh token
+    token_params: Mapping[str, str] = {}  # in the form that turns a code into tokens
+    refresh_params: Mapping[str, str] = {}  # in the form that renews them
+    client_auth: Literal["body", "header"] = "body"  # where the client shows its id and secret
+
+    fields: ClassVar[tuple[Field, ...]] = TOKEN_FIELDS  # for accounts that are imported with tokens they have already
+    token_field: ClassVar[str | None] = ACCESS_TOKEN
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """Everything true of one service before any account is known."""
 
     service: str  # the public identifier, as in the contract's section 8.1
     title: str
     category: Literal["file_store", "object_store"]
-    auth: Keys
+    auth: Keys | OAuth2
     capabilities: Capabilities
     limits: Limits
     root: Ref = Ref("folder", RawId("/"))
