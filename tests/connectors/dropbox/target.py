@@ -50,10 +50,16 @@ SHARED_DROPBOX = Shared(running)
 
 
 def open_account(
-    place: Place, number: int, runtime: Runtime, *, learned: dict[str, Any] | None = None, **more: Any
+    place: Place,
+    number: int,
+    runtime: Runtime,
+    *,
+    learned: dict[str, Any] | None = None,
+    scopes: frozenset[str] = USER_SCOPES,
+    **more: Any,
 ) -> Connector:
     """A user's account as the registry opens it."""
-    access_token, _ = place.issue(number, *USER_SCOPES)
+    access_token, _ = place.issue(number, *scopes)
     context = AccountContext(
         account_key=f"user {number}",
         application_id="tests",
