@@ -14,12 +14,12 @@ from app.connect.service import delete_ended
 from app.core.clock import now
 from app.doctor.configuration import describe_services
 from app.models import Consent, Journey
+from connectors.core.service import Registry
 from simulators.core.faults import Fault, FaultKind
 from simulators.core.grants import Client
 from tests.app.connect.conftest import REDIRECT_URI, Browser, read_query
-from tests.app.consenting import CLIENT, SERVICE
+from tests.app.consenting import CLIENT, SERVICE, build_service
 from tests.app.consents.conftest import CLIENTLESS, Person
-from tests.servers.api import Api
 
 
 def read_params(url: str) -> dict[str, str]:
@@ -244,9 +244,11 @@ def test_older_refresh_token_stays_when_the_provider_gives_none_again(person: Pe
     assert (again["id"], kept["token"], kept["refresh_token"]) == (account["id"], token, account["refresh_token"])
 
 
-def test_operator_is_told_which_services_have_no_client(api: Api) -> None:
-    told = describe_services(api.state.registry)
-    assert told.endswith(f"; people cannot connect {CLIENTLESS}: no client_id is set in KLOUDLESS_CONNECTORS")
+def test_operator_is_told_which_services_have_no_client() -> None:
+    services = [build_service("http://127.0.0.1:9"), build_service("http://127.0.0.1:9", name=CLIENTLESS, client=None)]
+    told = describe_services(Registry(services))
+    hint = f"people cannot connect {CLIENTLESS}: no client_id is set in KLOUDLESS_CONNECTORS"
+    assert told == f"{SERVICE}, {CLIENTLESS}; {hint}"
 
 
 def test_redirect_is_not_kept_and_says_nothing_of_where_it_came_from(person: Person) -> None:
