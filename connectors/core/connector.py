@@ -13,6 +13,7 @@ from connectors.core.manifest import Capabilities, Manifest
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -156,7 +157,8 @@ class Connector(ABC):
     async def search(
         self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
     ) -> Page:
-        """Returns a page of resources whose name matches, anywhere below `folder` (the root if None).
+        """Returns a page of resources whose name matches, anywhere below `folder` (the root if None); also of files
+        whose content does, where the provider looks there.
 
         - `is_partial` when a limit of the search ended it before everything was seen.
         """
@@ -176,8 +178,8 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        """Stores part `number` (from 1); the same number again replaces it. Other parts may be stored at the same time
-        if `upload_parts_parallel` is declared.
+        """Stores part `number` (from 1); the same number again replaces it if `upload_parts_replaceable` is declared,
+        and else must bring the same bytes. Other parts may be stored at the same time if `upload_parts_parallel` is.
         """
         self._refuse("start_upload")
 
@@ -189,7 +191,10 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     async def abort_upload(self, session: UploadSession) -> None:
-        """Forgets the upload and frees what it held. Idempotent: an unknown session is no error."""
+        """Forgets the upload and frees what it held. Idempotent: an unknown session is no error.
+
+        - Nothing can be made of the session any more if `upload_abort_final` is declared.
+        """
         self._refuse("start_upload")
 
     async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
@@ -216,6 +221,14 @@ class Connector(ABC):
         - `is_partial` when a limit ended the look around before everything was seen.
         """
         self._refuse("list_recent")
+
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        """Returns what changed in the whole account since a cursor, or with None nothing but the cursor of now.
+
+        - Each change comes at least once, perhaps together with later ones, and perhaps with what has not changed.
+        - A cursor can be used again: it lives until cursor_reset, with which a listing of everything must begin anew.
+        """
+        self._refuse("list_changes")
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         """Returns a page of the versions of a file that is there, newest first; the current one is among them.

@@ -10,6 +10,7 @@ from typing import Any
 from connectors.core.connector import Connector
 from connectors.core.layers.walking import WALK_LIMITS, WalkLimits
 from connectors.core.manifest import Manifest
+from connectors.core.oauth_settings import OAuthClient
 from connectors.core.operations import build_operations
 from connectors.core.stack import Runtime, TokenSource
 
@@ -52,6 +53,7 @@ class Service:
     manifest: Manifest
     build: Callable[[AccountContext], Connector]
     demo: Demo | None = None
+    client: OAuthClient | None = None  # the operator's, where people connect by consent
     find_problems: Callable[[], list[str]] = list  # what of the operator's settings does not work now, in words
 
 

@@ -13,6 +13,7 @@ from connectors.core.manifest import Limits
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -141,6 +142,10 @@ class CheckingConnector(DelegatingConnector):
         self._need(self.capabilities.list_recent, "recent files")
         return await super().list_recent(after=after, limit=limit)
 
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        self._need(self.capabilities.list_changes, "a feed of changes")
+        return await super().list_changes(cursor=cursor, limit=self._page_limit(limit))
+
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         self._need(self.capabilities.list_versions, "versions")
         return await super().list_versions(file, cursor=cursor, limit=self._page_limit(limit))
@@ -238,6 +243,7 @@ def check_name(name: str, limits: Limits) -> None:
     if forbidden:
         raise _invalid_name(f"a name cannot contain {' '.join(map(repr, forbidden))}; leave it out")
     _check_length("name", name, limits.name_bytes_max)
+    _check_characters("a name", name, limits.name_characters_max)
 
 
 def check_path(path: str, limits: Limits) -> None:

@@ -13,6 +13,7 @@ from connectors.core.manifest import Capabilities
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -136,6 +137,9 @@ class DelegatingConnector(Connector):
 
     async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
         return await self._run("list_recent", "", self._inner.list_recent(after=after, limit=limit))
+
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        return await self._run("list_changes", "", self._inner.list_changes(cursor=cursor, limit=limit))
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         return await self._run("list_versions", file, self._inner.list_versions(file, cursor=cursor, limit=limit))

@@ -62,7 +62,7 @@ class WalkingConnector(DelegatingConnector):
         self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
     ) -> Page:
         native = self._inner.capabilities
-        if native.search:
+        if native.search and (native.search_below or folder in {None, self.manifest.root.raw_id}):
             return await super().search(query, folder=folder, cursor=cursor, limit=limit)
         folder, wanted = folder or self.manifest.root.raw_id, fold(query)
         scope = build_scope("flat search" if native.list_recursive else "search", folder, wanted)

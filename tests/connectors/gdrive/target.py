@@ -1,0 +1,90 @@
+"""Our Google Drive simulator with an account on it; plain, with every third call failing, and with faults by seed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from connectors.core.clock import ManualClock
+from connectors.core.connector import Connector
+from connectors.core.manifest import ACCESS_TOKEN
+from connectors.core.resources import PermissionChange
+from connectors.core.service import AccountContext, Options, Registry
+from connectors.core.stack import Runtime
+from connectors.gdrive.manifest import MANIFEST
+from connectors.gdrive.service import ENDPOINT, build_service
+from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
+from tests.connectors.behavior.faults import FailingRuntime
+from tests.connectors.behavior.target import Target
+from tests.servers.gdrive import Place, running_place
+from tests.servers.shared import Shared
+
+SEEDS = (1,)
+FAULTS_EVERY = 7
+"""How often the simulator itself fails, which is no oftener than a retry budget allows."""
+
+
+@contextmanager
+def running(_: Path) -> Iterator[Place]:
+    """The simulator that a test process shares."""
+    with running_place() as place:
+        yield place
+
+
+SHARED_GDRIVE = Shared(running)
+
+
+def open_account(place: Place, runtime: Runtime, *, user: int = 1, **settings: object) -> Connector:
+    """The account of one of the simulator's users, as the registry opens it."""
+    options = Options(settings={MANIFEST.service: {ENDPOINT: place.url, **settings}})
+    context = AccountContext(
+        account_key=str(user),
+        application_id="behavior",
+        credentials={ACCESS_TOKEN: place.issue(user, "drive")[0]},
+        runtime=runtime,
+    )
+    return Registry([build_service(options)]).open(MANIFEST.service, context)
+
+
+def open_with(
+    build_runtime: Callable[[], Runtime], seed: int | None = None
+) -> Callable[[Path], AbstractAsyncContextManager[Connector]]:
+    """Opens the first user's account; with a seed the simulator fails as that says."""
+
+    @asynccontextmanager
+    async def open_it(_: Path) -> AsyncIterator[Connector]:
+        place, runtime = SHARED_GDRIVE.get(), build_runtime()
+        faults = place.world.faults
+        if seed is not None:
+            kinds = (*SAFE_KINDS, FaultKind.LOST_ANSWER)
+            faults.chance = Chance(seed=seed, every=FAULTS_EVERY, kinds=kinds)
+        try:
+            yield open_account(place, runtime)
+        finally:
+            faults.chance = None
+            await runtime.aclose()
+
+    return open_it
+
+
+def build_target(name: str, build_runtime: Callable[[], Runtime], seed: int | None = None) -> Target:
+    return Target(
+        name=name,
+        manifest=MANIFEST,
+        open=open_with(build_runtime, seed),
+        grantee=PermissionChange(role="writer", type="user", email="ben@example.com"),
+        stranger=PermissionChange(role="reader", type="user", email="nobody"),
+    )
+
+
+def build_patient_runtime() -> Runtime:
+    """One whose waits take no time."""
+    return Runtime(clock=ManualClock())
+
+
+TARGETS = (
+    build_target("gdrive", Runtime),
+    build_target("gdrive+faults", FailingRuntime),
+    *(build_target(f"gdrive, seed {seed}", build_patient_runtime, seed) for seed in SEEDS),
+)
