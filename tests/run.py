@@ -6,6 +6,7 @@ arguments pytest does what they say, and nothing is measured.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROCESSES_MAX = 4  # each starts its own servers
-IN_PARALLEL = ("-n", "logical", "--maxprocesses", str(PROCESSES_MAX), "--dist", "worksteal")
+PROCESSES_COUNT = min((os.cpu_count() or 1) + 1, PROCESSES_MAX)  # one more than there are cores: many tests wait
+IN_PARALLEL = ("-n", str(PROCESSES_COUNT), "--dist", "worksteal")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -53,8 +53,10 @@ class RequestLog:
             while batch := self._journal.take(BATCH_COUNT):
                 try:
                     await self._write(batch)
-                except ApiError:
+                except Exception as error:
                     self._journal.dropped_count += len(batch)
+                    if not isinstance(error, ApiError):  # a fault of ours, which must not end the log for good
+                        log.exception("requests could not be written down")
             if self._journal.dropped_count:
                 log.error("requests not written down", count=self._journal.dropped_count)
                 self._journal.dropped_count = 0

@@ -236,7 +236,8 @@ async def reseal_states(state: State, *, batch_count: int = 200) -> int:
             rows = await UploadRepository(session).list_sealed(after_id=after_id, limit=batch_count)
             for row in rows:
                 if not state.keys.is_current(row.sealed_state):
-                    value = _build_session(state, row).state
+                    # What an ended upload knew is worth nothing, and its key may be gone.
+                    value = _build_session(state, row).state if row.state in {"open", "finishing"} else {}
                     row.sealed_state = seal_state(state, row.account_id, value)
                     resealed_count += 1
         if not rows:

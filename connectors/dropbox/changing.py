@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.paths import HIDDEN_PREFIX
 from connectors.core.resources import Folder, OnConflict, RawId, Ref, Resource
 from connectors.dropbox.errors import read_reason
 from connectors.dropbox.mapping import split_path
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.reading import Reader, get_path
 from connectors.dropbox.uploads import find_free_name
+
+ASIDE_CHARACTERS_MAX = 200  # of a name that another one is made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ class Changer:
         return await self._change_case(moved, target)
 
     async def _change_case(self, entry: Entry, target: str) -> Entry:
-        """By way of another name, since Dropbox does nothing where names differ in the case of letters only."""
+        """By way of another name, since Dropbox does nothing where names differ in the case of letters only. That one
+        can be seen, and says why it is there, should the second step fail and the way back as well.
+        """
         path = get_path(entry)
-        aside = f"{split_path(path)[0]}/{HIDDEN_PREFIX}{secrets.token_hex(8)}"
+        aside = f"{path[: -len(entry.name)]}{entry.name[:ASIDE_CHARACTERS_MAX]} (renaming {secrets.token_hex(4)})"
         await self.reader.api.move(entry.id, aside)
         try:
             return await self.reader.api.move(entry.id, target)

@@ -106,7 +106,9 @@ def read_tags(error: object) -> Iterator[str]:
 
 
 def _classify_text(reply: httpx.Response, body: bytes) -> ConnectorError | None:
-    """A request that Dropbox could not read is answered in words."""
+    """A request that cannot be read is answered in words. A refusal without any may mean all sorts of things."""
+    if reply.status_code == HTTPStatus.CONFLICT:
+        return ConnectorError(ErrorKind.UNAVAILABLE, "Dropbox refused this, and the answer that says why broke off")
     if reply.status_code != HTTPStatus.BAD_REQUEST:
         return None
     words = " ".join(body.decode("utf-8", "replace").split())[:WORDS_CHARACTERS_MAX]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.core.manifest import Capabilities, Field, Keys, Limits, Manifest
+from connectors.core.manifest import Capabilities, Limits, Manifest, OAuth2
 
 API_HOST = "api.dropboxapi.com"
 CONTENT_HOST = "content.dropboxapi.com"
@@ -15,17 +15,21 @@ MANIFEST = Manifest(
     service="dropbox",
     title="Dropbox",
     category="file_store",
-    auth=Keys(
-        fields=(
-            Field(
-                name="access_token",
-                label="Access token",
-                help="A token that Dropbox gave out for the account; its App Console makes one that lives for 4 hours.",
-                is_secret=True,
-                example="sl.u.AbCdEf",
-            ),
+    auth=OAuth2(
+        authorize_url="https://www.dropbox.com/oauth2/authorize",
+        token_url=f"https://{API_HOST}/oauth2/token",
+        revoke_url=f"https://{API_HOST}/2/auth/token/revoke",
+        revoke_with="bearer",
+        scopes=(
+            "account_info.read",
+            "files.content.read",
+            "files.content.write",
+            "files.metadata.read",
+            "files.metadata.write",
+            "sharing.read",
+            "sharing.write",
         ),
-        token_field="access_token",  # noqa: S106 - the name of a field
+        authorize_params={"token_access_type": "offline"},  # else there is no refresh token
     ),
     capabilities=Capabilities(
         copy=True,

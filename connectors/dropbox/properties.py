@@ -93,7 +93,8 @@ class Properties:
         known = self.memory.find(self.account_key)
         if known is not None:
             return known
-        for template_id in (await self._ask("list_for_user", None, Templates)).template_ids:
+        template_ids: list[str] = (await self._ask("list_for_user", None, Templates)).template_ids
+        for template_id in template_ids:
             template = await self._ask("get_for_user", {"template_id": template_id}, Template)
             if template.name == TEMPLATE_NAME:
                 self.memory.learn(self.account_key, template_id)

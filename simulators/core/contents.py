@@ -28,9 +28,7 @@ class Content:
             return file.read(-1 if length_bytes_max is None else length_bytes_max)
 
     async def stream(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Its bytes from `start` up to before `end`, in chunks; the file is open only in between, since a reader may leave
-        at any time.
-        """
+        """Its bytes from `start` up to before `end`, in chunks; the file is not open in between: readers may leave."""
         ends_at = self.size_bytes if end is None else end
         for at in range(start, ends_at, CHUNK_BYTES):
             yield await asyncio.to_thread(self.read, at, min(CHUNK_BYTES, ends_at - at))

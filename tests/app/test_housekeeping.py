@@ -174,6 +174,8 @@ def test_upload_that_no_storage_aborts_is_given_up_and_holds_up_no_other(
     change(api, upload_id, claimed_until=now(), expires_at=now() - timedelta(days=uploads.ABORT_DAYS_MAX, minutes=5))
     api.run(uploads.abort_expired(api.state))
     assert read(api, upload_id) == ("aborted", 0)
+    assert api.run(uploads.reseal_states(api.state)) >= 1  # although the key of this one is gone
+    assert api.run(uploads.reseal_states(api.state)) == 0
 
 
 @pytest.mark.parametrize(("expired_days", "is_kept"), [(None, True), (-1, True), (89, True), (91, False)])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
@@ -17,6 +18,7 @@ from app.core.db import Database
 from app.core.journal import Journal, SeenRequest
 from app.core.state import State
 from app.models import LoggedRequest
+from app.requests.repository import RequestRepository
 from app.requests.service import TRIM_COUNT, RequestLog, delete_old
 from tests.app.drive import read_error, read_json, wait_until
 from tests.servers.api import Api, Caller, build_settings, running_api
@@ -145,6 +147,25 @@ def test_server_says_how_many_were_dropped_when_the_database_is_gone(api: Api) -
     with capture_logs() as lines:
         assert api.run(try_it()) == 0
     assert [(line["event"], line["count"]) for line in lines] == [("requests not written down", 3)]
+
+
+def test_log_goes_on_when_the_server_had_a_fault_in_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    application_id = f"fault{api.settings.port}"
+
+    async def try_it() -> int:
+        journal = Journal()
+        request_log = RequestLog(replace(api.state, journal=journal))
+        with monkeypatch.context() as context:
+            context.setattr(RequestRepository, "add_all", lambda *_: 1 / 0)
+            journal.note(build_seen(application_id, 1))
+            await request_log.write()
+        journal.note(build_seen(application_id, 2))
+        await request_log.write()
+        return await count(api.state, application_id)
+
+    with capture_logs() as lines:
+        assert api.run(try_it()) == 1
+    assert "requests could not be written down" in [line["event"] for line in lines]
 
 
 def test_requests_are_answered_while_the_log_is_written(api: Api, caller: Caller, client: httpx.Client) -> None:

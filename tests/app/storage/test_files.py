@@ -60,7 +60,7 @@ def test_update_with_the_own_account_is_accepted_in_every_spelling(drive: Drive)
     [
         (2**40, (404, "not_found")),
         ("99999999", (404, "not_found")),
-        ("upload_location", (400, "invalid_parameters")),
+        ("upload_location", (501, "not_implemented")),
         ([1], (400, "invalid_parameters")),
     ],
 )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
+from connectors.core.manifest import ACCESS_TOKEN
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
 from connectors.dropbox.manifest import MANIFEST
-from connectors.dropbox.service import build_service
+from connectors.dropbox.service import ENDPOINT, build_service
+from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
 from simulators.dropbox.scopes import USER_SCOPES
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
@@ -21,6 +25,18 @@ from tests.servers.dropbox import Place, running_place
 from tests.servers.shared import Shared
 
 STRANGER_ID = "dbid:nobody"
+SEEDS = range(1, 51) if os.environ.get("FAULTS") == "all" else (1,)
+KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY)
+REPEATABLE = r"^(?!.*(files/upload$|session/finish|files/download|copy_v2|add_for_user))"
+"""Where a lost answer is asked for again: bytes that break off are the reader's, new names are made once."""
+
+FAULTS_EVERY = 7
+"""How often the simulator itself fails, which is no oftener than a retry budget allows."""
+
+
+def build_patient() -> Runtime:
+    """One whose waits take no time."""
+    return Runtime(clock=ManualClock())
 
 
 @contextmanager
@@ -34,19 +50,25 @@ SHARED_DROPBOX = Shared(running)
 
 
 def open_account(
-    place: Place, number: int, runtime: Runtime, *, learned: dict[str, Any] | None = None, **more: Any
+    place: Place,
+    number: int,
+    runtime: Runtime,
+    *,
+    learned: dict[str, Any] | None = None,
+    scopes: frozenset[str] = USER_SCOPES,
+    **more: Any,
 ) -> Connector:
     """A user's account as the registry opens it."""
-    access_token, _ = place.issue(number, *USER_SCOPES)
+    access_token, _ = place.issue(number, *scopes)
     context = AccountContext(
         account_key=f"user {number}",
         application_id="tests",
-        credentials={"access_token": access_token},
+        credentials={ACCESS_TOKEN: access_token},
         runtime=runtime,
         learned=learned or {},
         **more,
     )
-    options = Options(settings={MANIFEST.service: {"endpoint": place.url}})
+    options = Options(settings={MANIFEST.service: {ENDPOINT: place.url}})
     return Registry([build_service(options)]).open(MANIFEST.service, context)
 
 
@@ -57,6 +79,7 @@ class Account:
     number: int
     build_runtime: Callable[[], Runtime] = Runtime
     learned: dict[str, Any] | None = field(default=None)
+    seed: int | None = None  # of what the simulator itself does wrong
 
     @asynccontextmanager
     async def open(self, _place: Path) -> AsyncIterator[Connector]:
@@ -64,9 +87,12 @@ class Account:
         try:
             if self.learned is None:
                 self.learned = (await open_account(place, self.number, runtime).probe()).learned
+            if self.seed is not None:
+                place.world.faults.chance = Chance(seed=self.seed, every=FAULTS_EVERY, kinds=KINDS, path=REPEATABLE)
             yield open_account(place, self.number, runtime, learned=self.learned)
             assert place.listening.problems == []
         finally:
+            place.world.faults.chance = None
             await runtime.aclose()
 
 
@@ -84,4 +110,8 @@ def build_target(name: str, account: Account) -> Target:
 TARGETS = (
     build_target("dropbox", Account(number=1, learned={})),
     build_target("dropbox+faults", Account(number=3, build_runtime=FailingRuntime)),
+    *(
+        build_target(f"dropbox+seed{seed}", Account(number=3, learned={}, build_runtime=build_patient, seed=seed))
+        for seed in SEEDS
+    ),
 )
