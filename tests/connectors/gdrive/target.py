@@ -81,6 +81,7 @@ def open_with(
             faults.chance = Chance(seed=seed, kinds=FAULT_KINDS)
         try:
             yield open_account(place, runtime)
+            assert place.listening.problems == []
         finally:
             faults.chance = None
             await runtime.aclose()
