@@ -243,17 +243,21 @@ def build_connector(
     row: AccountRow,
     *,
     tokens: TokenSource | None = None,
+    account_key: str | None = None,
     include_raw: bool = False,
     extra_headers: dict[str, str] | None = None,
 ) -> Connector:
-    """The account's connector with its credentials opened, and its access tokens unless others are given."""
+    """The account's connector with its credentials opened, and its access tokens unless others are given.
+
+    What connectors remember of accounts stands under the account's key.
+    """
     service, credentials = find_service(state, row.service), open_credentials(state, row)
     if tokens is None and isinstance(service.manifest.auth, OAuth2):
         tokens = AccountTokens(state, row, credentials)
     return state.registry.open(
         row.service,
         AccountContext(
-            account_key=f"account:{row.id}",
+            account_key=account_key or f"account:{row.id}",
             application_id=row.application_id,
             credentials=credentials,
             runtime=state.runtime,

@@ -14,6 +14,7 @@ from app.core.http.reading import check_text
 from app.core.state import State
 from connectors.core.manifest import ACCESS_TOKEN, EXPIRES_AT, REFRESH_TOKEN, Manifest, OAuth2
 from connectors.core.oauth import Grant
+from connectors.core.oauth_settings import CLIENT_ID
 from connectors.core.tokens import Token
 
 OAUTH_FIELDS = ("token_secret", "refresh_token")
@@ -50,6 +51,14 @@ def replace_credentials(current: dict[str, str], given: dict[str, str]) -> dict[
     if given.get(ACCESS_TOKEN, kept.get(ACCESS_TOKEN)) != kept.get(ACCESS_TOKEN):
         kept.pop(EXPIRES_AT, None)
     return kept | given
+
+
+def inherit_refresh_token(current: Mapping[str, str], new: dict[str, str]) -> dict[str, str]:
+    """New credentials, with the older refresh token where the provider gave none again to the same client."""
+    refresh_token = current.get(REFRESH_TOKEN)
+    if ACCESS_TOKEN not in new or REFRESH_TOKEN in new or refresh_token is None:
+        return new
+    return {**new, REFRESH_TOKEN: refresh_token} if current.get(CLIENT_ID) == new.get(CLIENT_ID) else new
 
 
 def read_token(credentials: Mapping[str, str]) -> Token:

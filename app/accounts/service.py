@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +13,7 @@ from app.accounts.clients import find_client
 from app.accounts.credentials import (
     check_credentials,
     collect_credentials,
+    inherit_refresh_token,
     open_credentials,
     replace_credentials,
     seal_credentials,
@@ -25,6 +27,7 @@ from app.accounts.trying import Tried, try_credentials
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
+from app.core.keys import KeysError
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
@@ -111,6 +114,9 @@ async def _save_account(
                 created_at=moment,
             )
         account.label = label
+        if account.sealed_credentials is not None and isinstance(find_service(state, service).manifest.auth, OAuth2):
+            with suppress(KeysError):  # connecting again helps also when the older ones do not open any more
+                credentials = inherit_refresh_token(open_credentials(state, build_row(account)), credentials)
         keep_credentials(state, account, credentials)
         account.is_active = account.is_enabled = True
         account.is_verified = is_verified

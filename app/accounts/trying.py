@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,6 +14,8 @@ from app.core.state import State
 from connectors.core.manifest import OAuth2
 from connectors.core.resources import Identity, Probe
 from connectors.core.tokens import SingleFlightTokens, Token
+
+KEY_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,8 @@ async def try_credentials(state: State, *, application_id: str, service: str, cr
     trial = _Trial(state, row, credentials)
     has_tokens = isinstance(find_service(state, service).manifest.auth, OAuth2)
     tokens = SingleFlightTokens(trial.renew, token=read_token(credentials)) if has_tokens else None
-    connector = build_connector(state, row, tokens=tokens)
+    # A key of its own: what is remembered of one try would else be believed of the next one's account.
+    connector = build_connector(state, row, tokens=tokens, account_key=f"try:{secrets.token_hex(KEY_BYTES)}")
     identity, probe = await connector.get_identity(), await connector.probe()
     return Tried(identity=identity, probe=probe, credentials=trial.credentials)
 

@@ -46,15 +46,17 @@ class ConsentingConnector(MemoryConnector):
         return msgspec.json.decode(reply.content)
 
 
-def build_service(url: str, *, name: str = SERVICE, client: OAuthClient | None = CLIENT) -> Service:
-    """The service at a simulator of Dropbox."""
+def build_service(
+    url: str, *, name: str = SERVICE, client: OAuthClient | None = CLIENT, pages_url: str | None = None
+) -> Service:
+    """The service at a simulator of Dropbox; `pages_url` is where browsers find it, if elsewhere."""
     manifest = msgspec.structs.replace(
         build_manifest(capabilities=Capabilities(get_quota=True)),
         service=name,
         title="Consenting store",
         allowed_hosts=(urlsplit(url).netloc,),
         auth=OAuth2(
-            authorize_url=f"{url}/oauth2/authorize",
+            authorize_url=f"{pages_url or url}/oauth2/authorize",
             token_url=f"{url}/oauth2/token",
             revoke_url=f"{url}/2/auth/token/revoke",
             revoke_with="bearer",

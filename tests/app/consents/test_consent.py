@@ -12,12 +12,14 @@ from sqlalchemy import update
 from app.connect.consents import CONSENT_SECONDS_MAX
 from app.connect.service import delete_ended
 from app.core.clock import now
+from app.doctor.configuration import describe_services
 from app.models import Consent, Journey
 from simulators.core.faults import Fault, FaultKind
 from simulators.core.grants import Client
 from tests.app.connect.conftest import REDIRECT_URI, Browser, read_query
 from tests.app.consenting import CLIENT, SERVICE
 from tests.app.consents.conftest import CLIENTLESS, Person
+from tests.servers.api import Api
 
 
 def read_params(url: str) -> dict[str, str]:
@@ -231,6 +233,20 @@ def test_changed_token_has_no_end_of_the_older_one(person: Person) -> None:
         reply = client.patch(f"/v1/accounts/{account['id']}", json=body)
     assert (reply.status_code, reply.json()["token_expiry"]) == (200, None)
     assert person.look(account["id"])["token"] == token
+
+
+def test_older_refresh_token_stays_when_the_provider_gives_none_again(person: Person) -> None:
+    account = person.get_account()
+    token, _ = person.place.issue(person.number)
+    with person.browser.caller.client() as client:
+        again = client.post("/v1/accounts", json={"account": "mine", "service": SERVICE, "token": token}).json()
+    kept = person.look(again["id"])
+    assert (again["id"], kept["token"], kept["refresh_token"]) == (account["id"], token, account["refresh_token"])
+
+
+def test_operator_is_told_which_services_have_no_client(api: Api) -> None:
+    told = describe_services(api.state.registry)
+    assert told.endswith(f"; people cannot connect {CLIENTLESS}: no client_id is set in KLOUDLESS_CONNECTORS")
 
 
 def test_redirect_is_not_kept_and_says_nothing_of_where_it_came_from(person: Person) -> None:
