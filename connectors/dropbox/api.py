@@ -104,7 +104,7 @@ class Api:
         await self.ask("files/permanently_delete", {"path": path}, msgspec.Raw, Repeat.IDEMPOTENT)
 
     async def list_revisions(self, path: str, *, limit: int) -> list[Entry]:
-        argument = {"path": path, "mode": "id", "limit": limit}
+        argument = {"path": path, "mode": write_tag("id"), "limit": limit}
         return [self.read(raw) for raw in (await self.ask("files/list_revisions", argument, Revisions)).entries]
 
     async def restore(self, path: str, rev: str) -> Entry:
@@ -129,7 +129,7 @@ class Api:
         return self.read(await self._send_bytes("files/upload", argument, data, msgspec.Raw, repeat))
 
     async def start_session(self) -> str:
-        argument = {"session_type": "concurrent"}
+        argument = {"session_type": write_tag("concurrent")}
         started = await self._send_bytes("files/upload_session/start", argument, b"", Session, Repeat.IDEMPOTENT)
         return started.session_id
 
@@ -182,6 +182,11 @@ class Api:
         if content is not None:
             extensions[WHOLE_BODY_BYTES_MAX] = REPLY_BYTES_MAX
         return httpx.Request("POST", url, headers=self.headers, content=content, extensions=extensions)
+
+
+def write_tag(tag: str) -> dict[str, str]:
+    """A union's member that holds nothing."""
+    return {".tag": tag}
 
 
 def write_header(argument: Argument) -> str:

@@ -13,6 +13,7 @@ from connectors.core.clock import Clock
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.jobs import wait_for_job
 from connectors.core.resources import Permission, PermissionChange, Ref
+from connectors.dropbox.api import write_tag
 from connectors.dropbox.errors import build_error, read_tags
 from connectors.dropbox.mapping import LEVELS, ROOT, build_owner, build_permission
 from connectors.dropbox.payloads import Job, Members, Membership, Outcome
@@ -95,17 +96,17 @@ class Permissions:
 
     async def _add(self, shared: _Shared, selector: Mapping[str, str], level: str) -> None:
         if shared.kind == "folder":
-            member = {"member": selector, "access_level": level}
+            member = {"member": selector, "access_level": write_tag(level)}
             await self._ask("add_folder_member", {**shared.named, "members": [member], "quiet": True}, msgspec.Raw)
             return
-        argument = {**shared.named, "members": [selector], "access_level": level, "quiet": True}
+        argument = {**shared.named, "members": [selector], "access_level": write_tag(level), "quiet": True}
         for outcome in await self._ask("add_file_member", argument, list[Outcome]):
             tags = list(read_tags(outcome.result))
             if tags[:1] != ["success"]:
                 raise build_error(tags) or ConnectorError(ErrorKind.PERMISSION_DENIED, f"Dropbox says: {tags}")
 
     async def _update(self, shared: _Shared, selector: Mapping[str, str], level: str) -> None:
-        argument = {**shared.named, "member": selector, "access_level": level}
+        argument = {**shared.named, "member": selector, "access_level": write_tag(level)}
         await self._ask(f"update_{shared.kind}_member", argument, msgspec.Raw)
 
     async def _remove(self, shared: _Shared, selector: Mapping[str, str]) -> None:

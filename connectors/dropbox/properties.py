@@ -17,6 +17,7 @@ import msgspec
 from connectors.core.call import Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Property
+from connectors.dropbox.api import write_tag
 from connectors.dropbox.errors import read_reason
 from connectors.dropbox.manifest import PROPERTIES_MAX
 from connectors.dropbox.payloads import Template, TemplateId, Templates
@@ -102,9 +103,8 @@ class Properties:
         return None
 
     async def _make_template(self) -> str:
-        fields = [
-            {"name": f"{number:02}", "description": "a property", "type": "string"} for number in range(PROPERTIES_MAX)
-        ]
+        kind = {"description": "a property", "type": write_tag("string")}
+        fields = [{"name": f"{number:02}", **kind} for number in range(PROPERTIES_MAX)]
         argument = {"name": TEMPLATE_NAME, "description": "properties of any kind", "fields": fields}
         made = await self._ask("add_for_user", argument, TemplateId, Repeat.UNSAFE)
         self.memory.learn(self.account_key, made.template_id)

@@ -20,6 +20,7 @@ from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, RawId, UploadSession
 from connectors.core.uploads import choose_part_bytes, upload_in_parts
+from connectors.dropbox.api import write_tag
 from connectors.dropbox.errors import read_reason
 from connectors.dropbox.hashing import hash_blocks, join_blocks
 from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST, PART_BYTES
@@ -30,9 +31,12 @@ NUMBER_CHARACTERS_MAX = 10  # that Dropbox may put into a name to make it a free
 FREE_NAMES_TRIED_MAX = 100
 CHUNK_BYTES = 256 * 1024
 _COMMITS: dict[OnConflict, dict[str, Any]] = {
-    OnConflict.FAIL: {"mode": "add", "strict_conflict": True},  # else it is a success if the same bytes are there
-    OnConflict.RENAME: {"mode": "add", "strict_conflict": True, "autorename": True},
-    OnConflict.REPLACE: {"mode": "overwrite"},
+    OnConflict.FAIL: {
+        "mode": write_tag("add"),
+        "strict_conflict": True,
+    },  # else it is a success if the same bytes are there
+    OnConflict.RENAME: {"mode": write_tag("add"), "strict_conflict": True, "autorename": True},
+    OnConflict.REPLACE: {"mode": write_tag("overwrite")},
 }
 
 

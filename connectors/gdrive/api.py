@@ -90,7 +90,8 @@ class Api:
         self, file_id: str, metadata: Mapping[str, Any], *, added: str | None = None, removed: str | None = None
     ) -> DriveFile:
         """Changes what is named; moves it between folders."""
-        moving = {} if added is None else {"addParents": added, "removeParents": removed or ""}
+        moves = {"addParents": added, "removeParents": removed}
+        moving = {name: folder for name, folder in moves.items() if folder is not None}
         params = {"fields": self._fields, **ALL_DRIVES, **moving}
         return self._read(await self._ask("PATCH", f"{FILES}/{file_id}", dict, params, metadata, Repeat.IDEMPOTENT))
 

@@ -37,7 +37,7 @@ from connectors.gdrive.downloads import open_download, open_revision
 from connectors.gdrive.drive import Drive, Target, escape
 from connectors.gdrive.manifest import MANIFEST, ROOT
 from connectors.gdrive.mapping import build_quota, build_shared_drive
-from connectors.gdrive.payloads import DriveFile, Revision
+from connectors.gdrive.payloads import SHORTCUT, DriveFile, Revision
 
 PATH_NAMES_MAX = 100
 ANCESTORS_MAX = 200
@@ -136,7 +136,7 @@ class GoogleDriveConnector(Connector):
         if target.replaced is not None and target.replaced.id == there.id:
             return await drive.build(there)
         body = {"name": target.name, "parents": [target.parent]}
-        if there.is_native:  # ids cannot be chosen for these
+        if there.is_native or there.mime_type == SHORTCUT:  # their ids cannot be chosen so
             copied = await drive.api.copy_file(there.id, body, Repeat.UNSAFE)
         else:
             copied = await drive.create(

@@ -25,7 +25,7 @@ MANIFEST = Manifest(
         token_url="https://oauth2.googleapis.com/token",  # noqa: S106 - an address
         revoke_url="https://oauth2.googleapis.com/revoke",
         scopes=("https://www.googleapis.com/auth/drive",),
-        authorize_params={"access_type": "offline", "prompt": "consent", "include_granted_scopes": "false"},
+        authorize_params={"access_type": "offline", "prompt": "consent"},
     ),
     capabilities=Capabilities(
         copy=True,

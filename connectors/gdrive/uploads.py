@@ -217,5 +217,6 @@ async def _take_back(drive: Drive, target: Target, file: DriveFile) -> None:
 
 def _describe(target: Target) -> tuple[dict[str, Any], str]:
     """A new file's metadata and media type."""
-    kind = read_media_type(target.name) or UNKNOWN_TYPE
-    return {"name": target.name, "parents": [target.parent], "mimeType": kind}, kind
+    kind = read_media_type(target.name)
+    told = {} if kind is None else {"mimeType": kind}  # else Drive looks at the bytes
+    return {"name": target.name, "parents": [target.parent], **told}, kind or UNKNOWN_TYPE

@@ -40,7 +40,8 @@ class WalkingConnector(DelegatingConnector):
 
     - Pages that end early are partial and go on from their cursor, which holds the whole place: nothing is kept here.
     - Folders that go meanwhile, or may not be read, hold nothing. unsupported for trees deeper than can be walked.
-    - Search finds names that contain the query, whatever the case or Unicode composition.
+    - Search finds names that contain the query, whatever the case or Unicode composition. A provider's own search is
+      used where it can be kept to the folder.
     - Files whose time is unknown are the least recent of all, and not later than any `after`.
     """
 

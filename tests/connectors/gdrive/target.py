@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
-from connectors.core.manifest import ACCESS_TOKEN
+from connectors.core.layers.retry import RetryPolicy
+from connectors.core.manifest import ACCESS_TOKEN, Manifest
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
-from connectors.core.stack import Runtime
+from connectors.core.stack import HttpSend, Runtime
 from connectors.gdrive.manifest import MANIFEST
 from connectors.gdrive.service import ENDPOINT, build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
@@ -20,9 +25,22 @@ from tests.connectors.behavior.target import Target
 from tests.servers.gdrive import Place, running_place
 from tests.servers.shared import Shared
 
-SEEDS = (1,)
-FAULTS_EVERY = 7
-"""How often the simulator itself fails, which is no oftener than a retry budget allows."""
+SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "1")) + 1)
+PATIENT = RetryPolicy(attempts_max=50, backoff_seconds_first=0.0)
+FAULT_KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER)
+
+
+class PatientRuntime(Runtime):
+    """One whose waits take no time, and which would not give up on a provider that fails a third of all requests."""
+
+    def build_send(self, manifest: Manifest, account_key: str, **arguments: Any) -> HttpSend:
+        transport = self._shared_transport()
+
+        async def send(request: httpx.Request) -> httpx.Response:
+            runtime = Runtime(clock=ManualClock(), transport=transport, policy=PATIENT)
+            return await runtime.build_send(manifest, account_key, **arguments)(request)
+
+        return send
 
 
 @contextmanager
@@ -35,7 +53,9 @@ def running(_: Path) -> Iterator[Place]:
 SHARED_GDRIVE = Shared(running)
 
 
-def open_account(place: Place, runtime: Runtime, *, user: int = 1, **settings: object) -> Connector:
+def open_account(
+    place: Place, runtime: Runtime, *, user: int = 1, include_raw: bool = False, **settings: object
+) -> Connector:
     """The account of one of the simulator's users, as the registry opens it."""
     options = Options(settings={MANIFEST.service: {ENDPOINT: place.url, **settings}})
     context = AccountContext(
@@ -43,6 +63,7 @@ def open_account(place: Place, runtime: Runtime, *, user: int = 1, **settings: o
         application_id="behavior",
         credentials={ACCESS_TOKEN: place.issue(user, "drive")[0]},
         runtime=runtime,
+        include_raw=include_raw,
     )
     return Registry([build_service(options)]).open(MANIFEST.service, context)
 
@@ -57,10 +78,10 @@ def open_with(
         place, runtime = SHARED_GDRIVE.get(), build_runtime()
         faults = place.world.faults
         if seed is not None:
-            kinds = (*SAFE_KINDS, FaultKind.LOST_ANSWER)
-            faults.chance = Chance(seed=seed, every=FAULTS_EVERY, kinds=kinds)
+            faults.chance = Chance(seed=seed, kinds=FAULT_KINDS)
         try:
             yield open_account(place, runtime)
+            assert place.listening.problems == []
         finally:
             faults.chance = None
             await runtime.aclose()
@@ -78,13 +99,8 @@ def build_target(name: str, build_runtime: Callable[[], Runtime], seed: int | No
     )
 
 
-def build_patient_runtime() -> Runtime:
-    """One whose waits take no time."""
-    return Runtime(clock=ManualClock())
-
-
 TARGETS = (
     build_target("gdrive", Runtime),
     build_target("gdrive+faults", FailingRuntime),
-    *(build_target(f"gdrive, seed {seed}", build_patient_runtime, seed) for seed in SEEDS),
+    *(build_target(f"gdrive, seed {seed}", PatientRuntime, seed) for seed in SEEDS),
 )
