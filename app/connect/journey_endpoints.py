@@ -153,17 +153,11 @@ async def open_service(request: Request) -> Response:
 async def submit_service(request: Request) -> Response:
     """Tries what was filled in: the result, or the form again with what is wrong."""
     visit = await _find(request)
-<<<<<<< HEAD
-    manifest = _find_manifest(request, visit)
-    form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
-    given = {field.name: form.get(field.name, "").strip("\r\n\0") for field in manifest.auth.fields}
-=======
     manifest = await _find_manifest(request, visit)
     if isinstance(manifest.auth, OAuth2):
         raise ApiError(ErrorCode.NOT_FOUND, "This service has no form.")
-    form = await _read_form(request)
-    given = {field.name: form.get(field.name, "") for field in manifest.auth.fields}
->>>>>>> old-oauth-journey-consents
+    form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
+    given = {field.name: form.get(field.name, "").strip("\r\n\0") for field in manifest.auth.fields}
     problems = {
         field.name: f"One of: {', '.join(field.choices)}." if given[field.name] else "This is needed."
         for field in manifest.auth.fields

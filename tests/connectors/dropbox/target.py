@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
+from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import ACCESS_TOKEN
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
@@ -30,13 +31,13 @@ KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY)
 REPEATABLE = r"^(?!.*(files/upload$|session/finish|files/download|copy_v2|add_for_user))"
 """Where a lost answer is asked for again: bytes that break off are the reader's, new names are made once."""
 
-FAULTS_EVERY = 7
+FAULTS_EVERY = 13
 """How often the simulator itself fails, which is no oftener than a retry budget allows."""
 
 
 def build_patient() -> Runtime:
-    """One whose waits take no time."""
-    return Runtime(clock=ManualClock())
+    """One whose waits take no time, and that tries often: of many calls at once some are unlucky again and again."""
+    return Runtime(clock=ManualClock(), policy=RetryPolicy(attempts_max=8))
 
 
 @contextmanager
