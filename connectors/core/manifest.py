@@ -23,6 +23,12 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     list_recent: bool = False
     list_changes: bool = False
     list_versions: bool = False  # and with it open_version, restore_version
+    list_trash: bool = False
+    restore: bool = False
+    get_thumbnail: bool = False
+    list_links: bool = False
+    create_link: bool = False  # and with it update_link, delete_link
+    subscribe: bool = False  # and with it renew_subscription, unsubscribe
     list_permissions: bool = False
     set_permissions: bool = False
     list_properties: bool = False  # and with it update_properties
@@ -34,6 +40,11 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     move_folder: bool = True
     delete_recursive: bool = False
     delete_to_trash: bool = False
+    restore_folder: bool = False
+    link_password: bool = False
+    link_expiry: bool = False
+    link_writer: bool = False  # a link through which one can change things
+    link_without_download: bool = False
     download_range: bool = True
     download_if_match: bool = False
     upload_size_unknown: bool = True
@@ -58,6 +69,12 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "list_recent": ("list_recent",),
     "list_changes": ("list_changes",),
     "list_versions": ("list_versions", "open_version", "restore_version"),
+    "list_trash": ("list_trash",),
+    "restore": ("restore",),
+    "get_thumbnail": ("get_thumbnail",),
+    "list_links": ("list_links",),
+    "create_link": ("create_link", "update_link", "delete_link"),
+    "subscribe": ("subscribe", "renew_subscription", "unsubscribe"),
     "list_permissions": ("list_permissions",),
     "set_permissions": ("set_permissions",),
     "list_properties": ("list_properties", "update_properties"),
@@ -88,6 +105,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     property_key_characters_max: int | None = None
     property_value_characters_max: int | None = None
     signed_url_seconds_max: int = 7 * 86_400
+    subscription_seconds_max: int | None = None
     requests_per_second: float | None = None
     requests_parallel_max: int = 64
 
