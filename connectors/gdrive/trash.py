@@ -22,7 +22,7 @@ async def list_trash(drive: Drive, cursor: str | None, limit: int) -> Page:
 
 
 async def restore(drive: Drive, ref: Ref) -> Resource:
-    """Takes something out. Where its folder is in the trash, too, it goes to the top of My Drive or its shared drive."""
+    """Takes something out; if its folder is in the trash, too, it goes to the top of My Drive or its shared drive."""
     file = await drive.api.get_file(check_id(ref.raw_id))
     check_kind(file, ref)
     if file.trashed:
