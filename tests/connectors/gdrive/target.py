@@ -81,7 +81,8 @@ def open_with(
             faults.chance = Chance(seed=seed, kinds=FAULT_KINDS)
         try:
             yield open_account(place, runtime)
-            assert place.listening.problems == []
+            problems = place.listening.take_problems()
+            assert not problems, problems  # with the test whose calls they are
         finally:
             faults.chance = None
             await runtime.aclose()
