@@ -15,6 +15,7 @@ from connectors.dropbox.payloads import Entry, Found, Listing
 
 CALLS_PARALLEL_MAX = 8
 SKIP_DIGITS_MAX = 9
+WHOLE_LIMIT = 1000  # of a page of the whole account, of which little may be wanted
 _DELETED = "deleted"
 
 
@@ -132,15 +133,20 @@ class Reader:
         )
         return ChangePage(changes, next_cursor, has_more=is_cut or listing.has_more)
 
-    async def list_deleted(self, cursor: str | None, limit: int) -> tuple[list[str], str | None]:
-        """A page of the whole account: the paths at which something was, and the cursor of the next one."""
+    async def list_deleted(self, cursor: str | None, limit: int) -> tuple[list[Entry], str | None]:
+        """A page of what was anywhere in the account, told by its path only; Dropbox tells it among all that is."""
 
         async def begin() -> _Answer:
-            listing = await self.api.list_folder("", is_recursive=True, limit=limit, includes_deleted=True)
-            return self._read_listing(listing)
+            listed = await self.api.list_folder("", is_recursive=True, limit=WHOLE_LIMIT, includes_deleted=True)
+            return select(self._read_listing(listed))
 
-        entries, next_cursor = await self._read_page(_build_scope("deleted"), cursor, limit, begin, self._continue)
-        return [path for entry in entries if entry.tag == _DELETED and (path := entry.path_display)], next_cursor
+        async def go_on(position: str) -> _Answer:
+            return select(await self._continue(position))
+
+        def select(answer: _Answer) -> _Answer:
+            return _Answer([entry for entry in answer.entries if entry.tag == _DELETED], answer.cursor)
+
+        return await self._read_page(_build_scope("deleted"), cursor, limit, begin, go_on)
 
     async def _read_page(
         self,

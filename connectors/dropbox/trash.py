@@ -8,7 +8,7 @@ from __future__ import annotations
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, Page, RawId
-from connectors.dropbox.mapping import split_path
+from connectors.dropbox.mapping import read_raw_id, split_path
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.reading import CALLS_PARALLEL_MAX, Reader
 from connectors.dropbox.uploads import find_free_name
@@ -21,7 +21,8 @@ _SKIPPED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.WRONG_TYPE})
 
 async def list_trash(reader: Reader, cursor: str | None, limit: int) -> Page:
     """A page of deleted files. Of folders Dropbox tells no id, and what it cannot bring back is none of them."""
-    paths, next_cursor = await reader.list_deleted(cursor, min(limit, PAGE_ITEMS_MAX))
+    deleted, next_cursor = await reader.list_deleted(cursor, min(limit, PAGE_ITEMS_MAX))
+    paths = [entry.path_display for entry in deleted if entry.path_display is not None]
     found: dict[str, Entry] = {}
 
     async def find(path: str) -> None:
@@ -43,6 +44,7 @@ async def list_trash(reader: Reader, cursor: str | None, limit: int) -> Page:
 
 async def restore(reader: Reader, file: RawId) -> File:
     """The newest revision that can be brought back, where the file was; under another name if that is taken."""
+    read_raw_id(file)
     try:
         restored = await reader.look(file, "file")
     except ConnectorError as error:

@@ -94,6 +94,7 @@ def build_target(name: str, build_runtime: Callable[[], Runtime], seed: int | No
         name=name,
         manifest=MANIFEST,
         open=open_with(build_runtime, seed),
+        read_notice=build_service(Options()).read_notice,
         grantee=PermissionChange(role="writer", type="user", email="ben@example.com"),
         stranger=PermissionChange(role="reader", type="user", email="nobody"),
     )
