@@ -254,7 +254,7 @@ class Connector(ABC):
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         """Returns a page of what was deleted and can be restored, the promises of list_folder; no order is promised.
 
-        - What went together with its folder may come with it, or alone.
+        - What went together with its folder may come with it, or alone. Folders come with `restore_folder` only.
         """
         self._refuse("list_trash")
 
