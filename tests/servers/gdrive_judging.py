@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,7 +48,7 @@ class Judge:
                 return min(found, key=lambda method: "{" in method["path"], default=None)
         return None
 
-    def examine_request(self, method: dict[str, Any], query: str, body: dict[str, Any] | None) -> list[str]:
+    def examine_request(self, method: dict[str, Any], query: str, body: Any) -> list[str]:
         """What is wrong with a request: parameters and properties that nobody described, missing ones, other types."""
         described = {**self._common, **method.get("parameters", {})}
         given = dict(parse_qsl(query, keep_blank_values=True))
@@ -132,10 +133,15 @@ class Listening:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        question, answer = _Question(receive, Headers(scope=scope).get("content-type", "")), _Answer(send)
+        question = _Question(receive, Headers(scope=scope).get("content-type", ""))
+
+        def note(answer: _Answer) -> None:
+            self._note_request(scope, question)
+            self._note(scope, answer)
+
+        answer = _Answer(send, note)
         await self.app(scope, question, answer)
-        self._note_request(scope, question)
-        self._note(scope, answer)
+        answer.end()
 
     def take_problems(self) -> list[str]:
         """All that was wrong since they were taken last, of requests, too."""
@@ -151,9 +157,14 @@ class Listening:
         found = [(judge, judge.find_method(scope["method"], scope["path"])) for judge in self.judges]
         if scope["path"].startswith(DESCRIBED) and not any(method for _, method in found):
             self.request_problems.append(f"nobody described {scope['method']} {scope['path']}")
+        try:
+            metadata = question.read_metadata()
+        except ValueError:
+            self.request_problems.append(f"{scope['method']} {scope['path']}: no JSON")
+            return
         for judge, method in found:
             if method is not None:
-                problems = judge.examine_request(method, query, question.read_metadata())
+                problems = judge.examine_request(method, query, metadata)
                 self.request_problems += [f"{judge.name}: {one}" for one in problems]
 
     def _note(self, scope: Scope, answer: _Answer) -> None:
@@ -185,8 +196,8 @@ class _Question:
         self._is_whole = self._is_whole or (message["type"] == "http.request" and not message.get("more_body"))
         return message
 
-    def read_metadata(self) -> dict[str, Any] | None:
-        """The object that was sent; None if there was none, or nobody read it."""
+    def read_metadata(self) -> Any:
+        """What was sent as JSON; None if there was none, or nobody read it. ValueError if it cannot be read."""
         if self._kind.startswith("multipart/related"):
             _, _, rest = bytes(self._kept).partition(b"\r\n\r\n")
             found = rest.partition(f"\r\n--{self._boundary}".encode())[0]
@@ -194,14 +205,15 @@ class _Question:
             found = bytes(self._kept)
         else:
             return None
-        return dict(json.loads(found)) if found and self._is_whole else None
+        return json.loads(found) if found and self._is_whole else None
 
 
 class _Answer:
-    """Passes an answer on and keeps it if it is JSON."""
+    """Passes an answer on and keeps it if it is JSON; whoever got all of it finds it noted."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, note: Callable[[_Answer], None]) -> None:
         self._send = send
+        self._note: Callable[[_Answer], None] | None = note
         self.status = 0
         self.is_json = False
         self.body = bytearray()
@@ -209,11 +221,22 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.is_json = dict(message["headers"]).get(b"content-type", b"").startswith(JSON)
+            headers = dict(message["headers"])
+            self.is_json = headers.get(b"content-type", b"").startswith(JSON)
+            if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+                self.end()  # the head is all of it
         else:
             body = message.get("body", b"")
             self.body += body if self.is_json else body[:1]
+            if not message.get("more_body"):
+                self.end()
         await self._send(message)
+
+    def end(self) -> None:
+        """Notes it, once."""
+        note, self._note = self._note, None
+        if note is not None:
+            note(self)
 
 
 def _compile(path: str) -> re.Pattern[str]:
