@@ -191,7 +191,7 @@ class SharingConnector(MemoryConnector):
         self._fail("create_link")
         self._node(ref.raw_id)
         links = self.links.setdefault(ref.raw_id, [])
-        raw_id = f"{ref.raw_id}:{len(links)}/?"
+        raw_id = f"{ref.raw_id.strip('/')}:{len(links)} ?"
         links.append(change_link(SharedLink(raw_id=raw_id, ref=ref, url=f"https://store.example/{raw_id}"), wish))
         return links[-1]
 

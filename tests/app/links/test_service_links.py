@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -38,10 +39,10 @@ def test_link_is_shown_as_it_was_made(sharing: SharingDrive, resource: dict[str,
     link = create(sharing, resource, password="secret", expiration=LATER, audience="domain", downloadable=False)
     is_file = resource["type"] == "file"
     assert link == {
-        "id": f"{resource['raw_id']}:0/?",
+        "id": f"{resource['raw_id']}:0 ?",
         "file_id": resource["id"] if is_file else None,
         "folder_id": None if is_file else resource["id"],
-        "url": f"https://store.example/{resource['raw_id']}:0/?",
+        "url": f"https://store.example/{resource['raw_id']}:0 ?",
         "account": sharing.caller.account_id,
         "active": True,
         "created": None,
@@ -90,6 +91,17 @@ def test_link_belongs_to_its_thing_alone(sharing: SharingDrive, resource: dict[s
     assert read_error(sharing.client.patch(wrong, json={})) == (404, "not_found")
     assert read_error(sharing.client.delete(wrong)) == (404, "not_found")
     assert list_links(sharing, resource) == [link]
+
+
+@pytest.mark.parametrize("raw_id", ["a/b", "../..", "%2F", "\u00e9 ?#&", "~"])
+def test_link_is_found_by_its_address_however_the_storage_names_it(sharing: SharingDrive, raw_id: str) -> None:
+    file = sharing.upload("a.txt")
+    create(sharing, file)
+    ((link,),) = sharing.store.links.values()
+    sharing.store.links[link.ref.raw_id] = [msgspec.structs.replace(link, raw_id=raw_id)]
+    (shown,) = list_links(sharing, file)
+    assert read_json(sharing.client.patch(shown["href"], json={})) == shown
+    assert sharing.client.delete(shown["href"]).status_code == 204
 
 
 @pytest.mark.parametrize(
