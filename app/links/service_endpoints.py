@@ -25,7 +25,7 @@ ServiceLinkId = Annotated[str, Path(description="The link's id, as the list of i
 
 
 @router.get("/files/{file_id}/links", **describe(ServiceLinkPage, errors=STORAGE_ERRORS))
-async def list_file_links(storage: AccountStorage, ref: FileRef) -> Response:
+async def list_service_links(storage: AccountStorage, ref: FileRef) -> Response:
     """Links to a file that the storage itself has; none where the storage has no such links. Those that applications
     make here are below `/storage/links`.
     """
@@ -33,7 +33,7 @@ async def list_file_links(storage: AccountStorage, ref: FileRef) -> Response:
 
 
 @router.post("/files/{file_id}/links", **describe(ServiceLinkReply, status=201, errors=STORAGE_ERRORS))
-async def create_file_link(storage: AccountStorage, ref: FileRef, body: ServiceLinkWish) -> Response:
+async def create_service_link(storage: AccountStorage, ref: FileRef, body: ServiceLinkWish) -> Response:
     """Has the storage make a link of its own to a file. Where there is one already, that one is changed and returned:
     asking again makes no second one.
 
@@ -43,7 +43,7 @@ async def create_file_link(storage: AccountStorage, ref: FileRef, body: ServiceL
 
 
 @router.patch("/files/{file_id}/links/{service_link_id}", **describe(ServiceLinkReply, errors=STORAGE_ERRORS))
-async def update_file_link(
+async def update_service_link(
     storage: AccountStorage, ref: FileRef, service_link_id: ServiceLinkId, body: ServiceLinkWish
 ) -> Response:
     """Changes what is given of a storage's link to a file; its address stays."""
@@ -51,25 +51,25 @@ async def update_file_link(
 
 
 @router.delete("/files/{file_id}/links/{service_link_id}", **describe(status=204, errors=STORAGE_ERRORS))
-async def delete_file_link(storage: AccountStorage, ref: FileRef, service_link_id: ServiceLinkId) -> Response:
+async def delete_service_link(storage: AccountStorage, ref: FileRef, service_link_id: ServiceLinkId) -> Response:
     """Ends a storage's link to a file. The file stays."""
     return await _delete(storage, ref, service_link_id)
 
 
 @router.get("/folders/{folder_id}/links", **describe(ServiceLinkPage, errors=STORAGE_ERRORS))
-async def list_folder_links(storage: AccountStorage, ref: FolderRef) -> Response:
+async def list_folder_service_links(storage: AccountStorage, ref: FolderRef) -> Response:
     """Links to a folder that the storage itself has, as for files."""
     return await _list(storage, ref)
 
 
 @router.post("/folders/{folder_id}/links", **describe(ServiceLinkReply, status=201, errors=STORAGE_ERRORS))
-async def create_folder_link(storage: AccountStorage, ref: FolderRef, body: ServiceLinkWish) -> Response:
+async def create_folder_service_link(storage: AccountStorage, ref: FolderRef, body: ServiceLinkWish) -> Response:
     """Has the storage make a link of its own to a folder, as for files."""
     return await _create(storage, ref, body)
 
 
 @router.patch("/folders/{folder_id}/links/{service_link_id}", **describe(ServiceLinkReply, errors=STORAGE_ERRORS))
-async def update_folder_link(
+async def update_folder_service_link(
     storage: AccountStorage, ref: FolderRef, service_link_id: ServiceLinkId, body: ServiceLinkWish
 ) -> Response:
     """Changes what is given of a storage's link to a folder, as for files."""
@@ -77,7 +77,9 @@ async def update_folder_link(
 
 
 @router.delete("/folders/{folder_id}/links/{service_link_id}", **describe(status=204, errors=STORAGE_ERRORS))
-async def delete_folder_link(storage: AccountStorage, ref: FolderRef, service_link_id: ServiceLinkId) -> Response:
+async def delete_folder_service_link(
+    storage: AccountStorage, ref: FolderRef, service_link_id: ServiceLinkId
+) -> Response:
     """Ends a storage's link to a folder, as for files."""
     return await _delete(storage, ref, service_link_id)
 
