@@ -63,3 +63,11 @@ def _check_address(manifest: Manifest, name: str, value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{manifest.service}.{name} must look like https://example.com/path")
     return value
+
+
+def read_origin(manifest: Manifest, name: str, setting: object, *, like: str) -> str:
+    """A setting that puts one address in the place of all of a provider's hosts; ValueError says what it looks like."""
+    parts = urlsplit(setting) if isinstance(setting, str) else None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{manifest.service}.{name} must look like {like}")
+    return f"{parts.scheme}://{parts.netloc}"

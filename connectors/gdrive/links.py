@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Ref
@@ -38,10 +38,15 @@ async def create_link(drive: Drive, ref: Ref, wish: LinkChange) -> SharedLink:
 
 
 async def update_link(drive: Drive, ref: Ref, link: str, change: LinkChange) -> SharedLink:
-    """Changes a link's permission; for another audience it is replaced by another permission."""
+    """Changes a link's permission; for another audience it is replaced by another permission.
+
+    Downloads that are kept back stay so, unless the change says otherwise.
+    """
     file = await drive.get_kind(ref, LINK_FIELDS)
     grants = await _read(drive, file)
     known = _get(grants, link)
+    if change.can_download is UNSET and not _build(ref, file, known).can_download:
+        change = structs.replace(change, can_download=False)
     audience = _read_audience(known) if change.audience is UNSET else change.audience
     is_moved = audience != _read_audience(known)
     place = await _find_place(drive, grants, audience) if is_moved else _Place({}, known)

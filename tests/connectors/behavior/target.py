@@ -24,6 +24,7 @@ class Target:
       plays in a new folder of it. The path is a folder of the machine for whatever the set-up needs.
     - `settle_seconds_max` is how long a change may take to be seen by listings.
     - `is_dating_uploads` is false where times that a server made up come with uploads that are under way.
+    - `is_repeat` is true where another target is the same but for its luck: cases marked `costly` do not come again.
     - `read_notice` is the service's, where connectors subscribe to notices.
     - `grantee` is somebody whom the provider knows, with the most that they can be given; `stranger` is nobody.
     """
@@ -33,6 +34,7 @@ class Target:
     open: Callable[[Path], AbstractAsyncContextManager[Connector]]
     settle_seconds_max: float = 0.0
     is_dating_uploads: bool = True
+    is_repeat: bool = False
     read_notice: Callable[[Notice, str], Hints] | None = None
     grantee: PermissionChange | None = None
     stranger: PermissionChange | None = None

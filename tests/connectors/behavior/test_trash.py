@@ -36,10 +36,10 @@ async def test_file_is_where_it_was_with_its_id_and_bytes_when_restored(space: S
 async def test_everything_that_was_deleted_is_listed_once_when_paged_through(space: Space, limit: int) -> None:
     kept, *files = [await space.put(f"{space.folder}-{number}") for number in range(4)]
     folder = await space.make(f"{space.folder}-folder")
-    everything: list[Resource] = [*files, folder]
-    for gone in everything:
-        await space.connector.delete(gone.ref, is_recursive=True)
-    gone_ones = everything if space.target.capabilities.restore_folder else everything[:-1]
+    things: list[Resource] = [*files, folder]
+    for thing in things:
+        await space.connector.delete(thing.ref, is_recursive=True)
+    gone_ones: list[Resource] = [*files, *([folder] if space.target.capabilities.restore_folder else [])]
 
     async def list_own() -> list[str]:
         return sorted(found.name for found in await list_trash(space, limit=limit) if found.name in names)
