@@ -7,17 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from connectors.core.connector import Connector
-from connectors.core.layers.authorize import sign_with_bearer
-from connectors.core.layers.classify import ClassifyReply
 from connectors.core.layers.walking import WALK_LIMITS, WalkLimits
-from connectors.core.manifest import ACCESS_TOKEN, Manifest
+from connectors.core.manifest import Manifest
 from connectors.core.oauth_settings import OAuthClient
 from connectors.core.operations import build_operations
 from connectors.core.sharing import Hints, Notice
-from connectors.core.stack import HttpSend, Runtime, TokenSource
+from connectors.core.stack import Runtime, TokenSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +37,6 @@ class AccountContext:
     learned: Mapping[str, Any] = field(default_factory=dict)  # what `probe` returned when the account was connected
     include_raw: bool = False
     extra_headers: Mapping[str, str] = field(default_factory=dict)  # asked for by the caller, for HTTP providers
-
-    def build_send(self, manifest: Manifest, classify_reply: ClassifyReply) -> HttpSend:
-        """Calls of an account with OAuth, signed by its tokens or, where nobody renews them, by the one that it has."""
-        access_token = self.credentials.get(ACCESS_TOKEN)
-
-        def sign(request: httpx.Request, token: str | None) -> None:
-            sign_with_bearer(request, token or access_token)
-
-        return self.runtime.build_send(
-            manifest,
-            self.account_key,
-            tokens=self.tokens,
-            sign=sign,
-            classify_reply=classify_reply,
-            extra_headers=self.extra_headers,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

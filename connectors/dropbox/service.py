@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.core.bearer import build_bearer_send
 from connectors.core.connector import Connector
 from connectors.core.oauth_settings import read_oauth_settings
 from connectors.core.service import AccountContext, Options, Service
@@ -21,7 +22,7 @@ def build_service(options: Options) -> Service:
     def build(context: AccountContext) -> Connector:
         root_id = context.learned.get(ROOT_LEARNED)
         api = Api(
-            send=context.build_send(manifest, classify_reply),
+            send=build_bearer_send(context, manifest, classify_reply),
             api_url=endpoint or f"https://{API_HOST}",
             content_url=endpoint or f"https://{CONTENT_HOST}",
             root_id=root_id if isinstance(root_id, str) else None,

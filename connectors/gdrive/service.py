@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.core.bearer import build_bearer_send
 from connectors.core.connector import Connector
 from connectors.core.oauth_settings import read_oauth_settings
 from connectors.core.service import AccountContext, Options, Service
@@ -23,7 +24,7 @@ def build_service(options: Options) -> Service:
     formats, manifest, memory = _read_formats(settings.others.get(EXPORT_FORMATS, {})), settings.manifest, Memory()
 
     def build(context: AccountContext) -> Connector:
-        send = context.build_send(manifest, classify_reply)
+        send = build_bearer_send(context, manifest, classify_reply)
         drive = Drive(
             Api(send, settings.endpoint or ORIGIN, include_raw=context.include_raw),
             memory.find(context.account_key),
