@@ -32,8 +32,13 @@ STOPPED_AT_PART = 0.8
 PROGRESS_SECONDS_MAX = 2.0
 """How old the progress that others see may be."""
 
-ASKED_SECONDS_MIN = 0.1
-"""A lease that has run out is asked about once more: while nobody took it, it can go on."""
+ASKED_AT_PART = 0.2
+"""The part of its lease for which a task still asks about one that has run out, because all stood still: while nobody
+took it, it can go on. Nothing is written meanwhile.
+"""
+
+STOPPING_SECONDS_MAX = 5.0
+"""How long work that tried to write after its lease was lost waits to be stopped."""
 
 RequestT = TypeVar("RequestT", bound=Struct)
 
@@ -94,7 +99,9 @@ class Work(Protocol):
 class TaskRun:
     """A claim on a task, for those who do the work."""
 
-    def __init__(self, state: State, task: Task, *, claimed_at: float) -> None:
+    def __init__(
+        self, state: State, task: Task, *, claimed_at: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.state = state
         self.task = task
         self.progress = Progress(
@@ -104,7 +111,10 @@ class TaskRun:
         self.ending = task.ending
         self._knows_ending = task.ending is not None
         self._first = self._shown = self.progress.values()
-        self._renewed_at = claimed_at  # by the monotonic clock, a little before the lease began
+        self._monotonic = monotonic
+        self._renewed_at = claimed_at  # by that clock, a little before the lease began
+        self._renewing = asyncio.Lock()
+        self._stop: Callable[[], object] = lambda: None
         self._lease_seconds = state.settings.task_lease_seconds
 
     def read_request(self, kind: type[RequestT]) -> RequestT:
@@ -121,9 +131,27 @@ class TaskRun:
         """Notes how the task will end: by this run's own decision, or because it just found that it was decided."""
         self.ending, self._knows_ending = ending, True
 
+    async def prove(self) -> None:
+        """Returns when it is certain that nobody else has the task, which most often needs no question.
+
+        Whatever is about to change something outside of the database comes through here. Who has lost the task does
+        not get past: it is stopped, or gets LeaseLostError if that takes too long.
+        """
+        if self._monotonic() < self._stops_at and not self.is_lost:
+            return
+        async with self._renewing:
+            if self._monotonic() >= self._stops_at and not self.is_lost:
+                await self._renew()
+        if self.is_lost:
+            self._stop()
+            await asyncio.sleep(STOPPING_SECONDS_MAX)
+            raise LeaseLostError
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
         """A transaction that counts only if the task is still this run's. LeaseLostError if it is not."""
+        if self.is_lost:
+            raise LeaseLostError
         async with self.state.db.writing() as session:
             if not await TaskRepository(session).is_held(self.task.id, self.task.epoch):
                 self.is_lost = True
@@ -150,12 +178,14 @@ class TaskRun:
 
         That is when the task was cancelled, is somebody else's, or could not be renewed for too long.
         """
+        self._stop = stop
         seconds = min(self._lease_seconds * RENEWED_AT_PART, PROGRESS_SECONDS_MAX)
         with self.state.signals.listening(signal_name(self.task.id)) as bell:
             while True:
                 is_woken = await bell.wait(seconds)
-                if is_woken or self._is_due:
-                    await self._renew()
+                async with self._renewing:
+                    if not self.is_lost and (is_woken or self._is_due):
+                        await self._renew()
                 if self.is_lost:
                     stop()
                     return
@@ -164,18 +194,22 @@ class TaskRun:
                     stop()
 
     @property
+    def _stops_at(self) -> float:
+        """Until when, by the monotonic clock, nobody else can have begun."""
+        return self._renewed_at + self._lease_seconds * STOPPED_AT_PART
+
+    @property
     def _is_due(self) -> bool:
-        age_seconds = time.monotonic() - self._renewed_at
+        age_seconds = self._monotonic() - self._renewed_at
         return age_seconds >= self._lease_seconds * RENEWED_AT_PART or self.progress.values() != self._shown
 
     async def _renew(self) -> None:
-        asked_at = time.monotonic()
-        stops_at = self._renewed_at + self._lease_seconds * STOPPED_AT_PART
+        asked_at, stops_at = self._monotonic(), self._stops_at
         values = self.progress.values()
         asking = asyncio.ensure_future(self._ask(values))
         try:
             # Not cancelled when it takes too long: what is begun at the database is finished there.
-            await asyncio.wait({asking}, timeout=max(stops_at - asked_at, ASKED_SECONDS_MIN))
+            await asyncio.wait({asking}, timeout=max(stops_at - asked_at, self._lease_seconds * ASKED_AT_PART))
             if asking.done():
                 is_held, ending = asking.result()
                 self.is_lost, self._renewed_at, self._shown = not is_held, asked_at, values
@@ -184,7 +218,7 @@ class TaskRun:
                 self.is_lost = True
                 log.warning("lease not renewed in time", task=str(self.task.id))
         except ApiError as error:
-            self.is_lost = time.monotonic() >= stops_at
+            self.is_lost = self._monotonic() >= stops_at
             log.warning("lease not renewed", task=str(self.task.id), error=error.message, is_lost=self.is_lost)
         finally:
             asking.cancel()

@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from app.core.clock import now
+from app.core.errors import ApiError
 from app.transfers.hashing import Hashing
 from app.transfers.jobs import NAMES_RACED_MAX, FileJob, Job, build_race_error
 from app.transfers.repository import TransferRepository
@@ -78,11 +79,13 @@ class PartsUpload:
 
     async def _note_session(self, session: UploadSession) -> None:
         job = self._job
+        sealed = seal_state(job.run.state, job.target_account_id, session.state)
         try:
-            sealed = seal_state(job.run.state, job.target_account_id, session.state)
             await job.save(sealed_state=sealed, part_size_bytes=session.part_size_bytes)
         except BaseException:
-            await _abort_quietly(job, session)
+            # Who is stopped at that moment may have written it down all the same: then it is the next run's.
+            if not await _is_written_down(job, sealed):
+                await _abort_quietly(job, session)
             raise
 
     async def _send_ranges(self, session: UploadSession, size_bytes: int) -> None:
@@ -225,6 +228,16 @@ async def abort_begun(job: Job) -> None:
         await abort_strays(job.target, job.parent, row.target_name, intended_at=row.intended_at, known=known)
     if row.intended_at is not None:
         await job.save(sealed_state=None, part_size_bytes=None, intended_at=None)
+
+
+async def _is_written_down(job: FileJob, sealed: str) -> bool:
+    """True also when nobody can tell: what is not aborted is found again by its intent."""
+    try:
+        async with job.run.state.db.reading(is_newest=True) as session:
+            row = await TransferRepository(session).get_file(job.row.id)
+    except (ApiError, AssertionError):
+        return True
+    return row.sealed_state == sealed
 
 
 async def _abort_quietly(job: FileJob, session: UploadSession) -> None:

@@ -29,7 +29,7 @@ KILLS_COUNT = (1, 3)
 ALIVE_SECONDS_MAX = 1.2
 """Within which a kill comes: about as long as the transfers of a story take."""
 
-LEASE_SECONDS = 4.0  # renewed in time on a busy machine, too: who writes on without one overtakes its successor
+LEASE_SECONDS = 1.0
 END_SECONDS_MAX = 180.0
 LOG_CHARACTERS_TOLD_MAX = 20_000
 POLL_SECONDS = 0.05
