@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
 from typing import Any, Protocol, cast
@@ -60,7 +60,7 @@ class Standstill:
 
     PASSED_SECONDS = 1000.0
 
-    def __init__(self, begins_at: int, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, begins_at: int, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
         self._begins_at = begins_at
         self._meanwhile = meanwhile
         self._outside = ContextVar("outside", default=False)

@@ -37,7 +37,7 @@ class Gate:
 async def test_write_waits_when_the_fence_is_shut(intent: Intent) -> None:
     send, gate = FakeSend("answer"), Gate(is_open=False)
     with fenced(gate):
-        sending = asyncio.create_task(fence_writes(send)(work(intent)))
+        sending = asyncio.ensure_future(fence_writes(send)(work(intent)))
     await asyncio.sleep(0)
     assert send.requests == []
     gate.open()
