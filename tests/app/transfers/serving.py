@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,9 +100,15 @@ class Run:
             await Claim(run, build, jitter=lambda: 0.0).serve()
 
 
-def begin(open_account: OpenAccount, *, is_move: bool, **able: bool) -> Run:
-    """A task to copy or move the tree; the target is as able as told."""
-    source, target = open_account(), open_account(**able)
+def begin(
+    open_account: OpenAccount,
+    *,
+    is_move: bool,
+    source_able: Mapping[str, bool] | None = None,
+    target_able: Mapping[str, bool] | None = None,
+) -> Run:
+    """A task to copy or move the tree, between storages that are as able as told."""
+    source, target = open_account(**source_able or {}), open_account(**target_able or {})
     for path, data in TREE.items():
         source.vault.put(path, data)
     target.vault.put("top", None)  # the name is taken, so that a free one is found, once

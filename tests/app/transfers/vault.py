@@ -187,7 +187,13 @@ class Vault(Connector):
                 await self._begin("read")
                 yield data[start : start + CHUNK_BYTES]
 
-        yield Download(read(), size_bytes=len(node.data), content_range=content_range)
+        yield Download(
+            read(),
+            size_bytes=len(node.data),
+            content_range=content_range,
+            etag=self._etag(node),
+            modified_at=read_modified_at(node),
+        )
 
     async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
         await self._begin("upload")
@@ -346,10 +352,15 @@ class Vault(Connector):
             parent=parent,
             size_bytes=len(node.data),
             etag=self._etag(node),
-            modified_at=datetime.fromtimestamp(1_700_000_000 + node.version, UTC),
+            modified_at=read_modified_at(node),
             hashes=hashes or None,
             is_downloadable=self.downloadable,
         )
+
+
+def read_modified_at(node: Node) -> datetime:
+    """Later with each version."""
+    return datetime.fromtimestamp(1_700_000_000 + node.version, UTC)
 
 
 async def _do_nothing() -> None:
