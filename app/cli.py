@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.account_cli import AppOption, Json, build_add_command
 from app.accounts import service as accounts
-from app.accounts.callers import AccountRow, build_connector, build_row
+from app.accounts.callers import build_connector
+from app.accounts.rows import AccountRow, build_row
 from app.applications import service as applications
 from app.applications.schemas import ApplicationCreate
 from app.backups.archive import BackupError

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import msgspec
 
-from app.accounts.callers import AccountRow
+from app.accounts.rows import AccountRow
 from app.accounts.schemas import AccountUpdate
 from app.accounts.service import add_token, connect_account, drop_token
-from app.applications.belongings import is_registered
+from app.applications.belongings import is_registered, list_own_services
 from app.applications.service import find_live_application
 from app.connect.repository import ConnectRepository
 from app.connect.wishes import ReturnPath, Wishes
@@ -20,7 +20,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Application, AuthorizationCode, Journey, RedirectUri, TrustedDomain
-from connectors.core.manifest import Manifest
+from connectors.core.manifest import Manifest, OAuth2
 
 JOURNEY_SECONDS_MAX = 1800
 CODE_SECONDS_MAX = 60
@@ -49,10 +49,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     service: str
 
 
-def list_manifests(state: State) -> list[Manifest]:
-    """What people may connect themselves, in the order of their titles."""
-    manifests = [service.manifest for service in state.registry if not service.manifest.added_by_operator_only]
+async def list_manifests(state: State, application_id: str) -> list[Manifest]:
+    """What the application's people may connect themselves, in the order of their titles."""
+    missing = await list_missing_clients(state, application_id)
+    manifests = [
+        service.manifest
+        for service in state.registry
+        if not service.manifest.added_by_operator_only and service.manifest.service not in missing
+    ]
     return sorted(manifests, key=lambda manifest: manifest.title.lower())
+
+
+async def list_missing_clients(state: State, application_id: str) -> set[str]:
+    """Services with consents for which neither the operator nor the application has an OAuth client."""
+    missing = {
+        service.manifest.service
+        for service in state.registry
+        if isinstance(service.manifest.auth, OAuth2) and service.client is None
+    }
+    return missing - await list_own_services(state, application_id) if missing else missing
 
 
 async def find_application(state: State, application_id: str, back: ReturnPath) -> Application:
@@ -95,8 +110,13 @@ async def start(state: State, application_id: str, browser: str, wishes: Wishes)
 
 async def find(state: State, name: str, browser: str | None) -> Visit:
     """The journey of this browser. ApiError 404 when it has ended, or is another browser's."""
+    return await find_by_hash(state, hash_token(name), browser)
+
+
+async def find_by_hash(state: State, name_hash: str, browser: str | None) -> Visit:
+    """As above, for those who know the hash of its name only."""
     async with state.db.reading() as session:
-        journey = await ConnectRepository(session).find(hash_token(name), now=now())
+        journey = await ConnectRepository(session).find(name_hash, now=now())
         if journey is None or not secrets.compare_digest(journey.browser_hash, hash_token(browser or "")):
             raise ApiError(ErrorCode.NOT_FOUND, ENDED)
     application = await find_live_application(state, journey.application_id)
@@ -113,9 +133,19 @@ async def cancel(state: State, visit: Visit) -> None:
 
 async def connect(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> Result:
     """Tries the credentials, saves the account, ends the journey. ConnectorError and ApiError say what is wrong."""
+    await take_attempt(state, visit)
+    return await save(state, visit, manifest, credentials)
+
+
+async def take_attempt(state: State, visit: Visit) -> None:
+    """Counts one more try. ApiError 403 after too many."""
     async with state.db.writing() as session:
         if not await ConnectRepository(session).take_attempt(visit.journey.name_hash, attempts_max=ATTEMPTS_MAX):
             raise ApiError(ErrorCode.FORBIDDEN, "That was tried too often. Go back to the application and start again.")
+
+
+async def save(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> Result:
+    """As `connect`, for a try that is counted already."""
     row, _ = await connect_account(
         state,
         application_id=visit.journey.application_id,

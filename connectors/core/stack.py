@@ -95,6 +95,11 @@ class Runtime:
         self._accounts: OrderedDict[tuple[str, str], _AccountBudgets] = OrderedDict()
 
     @property
+    def clock(self) -> Clock:
+        """What tells the time to all calls."""
+        return self._clock
+
+    @property
     def observer(self) -> Observer:
         """Who is told about every send and operation."""
         return self._observer
