@@ -286,13 +286,7 @@ def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
         return
     keys, *others = columns
     for key, size, etag, modified_at, storage_class in zip(_decode_all(keys, decode), *others, strict=True):
-        yield Entry(
-            key=key,
-            size_bytes=_read_size(size),
-            etag=unquote_etag(etag),
-            modified_at=read_time(modified_at),
-            storage_class=storage_class,
-        )
+        yield Entry(key, _read_size(size), unquote_etag(etag), read_time(modified_at), storage_class)
 
 
 def _read_entry(row: dict[str, str], decode: Decode) -> Entry:
