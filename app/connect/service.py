@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
@@ -41,12 +41,13 @@ class Visit:
     application_name: str
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
     """What an application gets at the end."""
 
-    secret: str  # a code or a bearer token, as it wished
+    secret: str = field(repr=False)  # a code or a bearer token, as it wished
     scope: str
-    service: str
+    account: AccountRow
 
 
 async def list_manifests(state: State, application_id: str) -> list[Manifest]:
@@ -176,7 +177,7 @@ async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
             )
         else:
             add_token(session, secret, account_id=row.id, scope=scope)
-    return Result(secret=secret, scope=scope, service=row.service)
+    return Result(secret=secret, scope=scope, account=row)
 
 
 async def _finish(repository: ConnectRepository, journey: Journey) -> None:

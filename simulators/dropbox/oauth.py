@@ -20,6 +20,8 @@ from simulators.dropbox.scopes import DEFAULT_SCOPES, OPENID_SCOPES, TEAM_SCOPES
 from simulators.dropbox.state import State, build_account_id, build_team_id
 
 PROVIDER = "Dropbox"
+AUTHORIZE_PATH = "/oauth2/authorize"
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 - an address
 FORM_BYTES_MAX = 64 * 1024
 ACCESS_TYPES = frozenset({"", "online", "offline", "legacy"})
 CHALLENGE_METHODS = frozenset({"plain", "S256"})
@@ -29,8 +31,8 @@ def build_oauth_routes(state: State) -> list[Route]:
     """The pages and endpoints of OAuth 2."""
     oauth = _OAuth(state)
     return [
-        Route("/oauth2/authorize", oauth.authorize, methods=["GET", "POST"]),
-        Route("/oauth2/token", oauth.give_token, methods=["POST"]),
+        Route(AUTHORIZE_PATH, oauth.authorize, methods=["GET", "POST"]),
+        Route(TOKEN_PATH, oauth.give_token, methods=["POST"]),
     ]
 
 

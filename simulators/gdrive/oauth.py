@@ -26,6 +26,8 @@ from simulators.gdrive.drive import Drive
 from simulators.gdrive.service_accounts import FIRST_NUMBER, GRANT_TYPE
 
 PROVIDER = "Google Drive"
+AUTHORIZE_PATH = "/o/oauth2/v2/auth"
+REVOKE_PATH = "/revoke"
 TOKEN_PATH = "/token"  # noqa: S105 - an address
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 DRIVE_SCOPES = frozenset().union(*(method.scopes for method in METHODS.values()))
@@ -38,11 +40,11 @@ def build_oauth_routes(drive: Drive) -> list[Route]:
     """The pages and endpoints of OAuth 2."""
     oauth = _OAuth(drive)
     return [
-        Route("/o/oauth2/v2/auth", oauth.authorize, methods=["GET", "POST"]),
+        Route(AUTHORIZE_PATH, oauth.authorize, methods=["GET", "POST"]),
         Route("/o/oauth2/auth", oauth.authorize, methods=["GET", "POST"]),
         Route(TOKEN_PATH, oauth.give_token, methods=["POST"]),
         Route("/oauth2/v4/token", oauth.give_token, methods=["POST"]),
-        Route("/revoke", oauth.revoke, methods=["POST"]),
+        Route(REVOKE_PATH, oauth.revoke, methods=["POST"]),
         Route(f"{CONTROL_PREFIX}/service-accounts", oauth.create_service_account, methods=["POST"]),
     ]
 
