@@ -89,7 +89,8 @@ class SigningIn(ABC):
 
     async def authorize(self, request: Request) -> Response:
         """GET draws the consent page, POST is the user's answer."""
-        asked, answer = dict(request.query_params), {}
+        asked = dict(request.query_params)
+        answer: dict[str, str] = {}
         try:
             if request.method == "POST":
                 form = await read_form(request)
