@@ -6,21 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Account, Application, BearerToken, Link
 
 
-class AccountRepository:
+class AccountRepository(Repository):
     """Reads and writes within one session. Dead accounts are found only by `find_by_identity`."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find(self, account_id: int, *, application_id: str | None = None) -> Account | None:
         query = select(Account).where(Account.id == account_id, Account.deleted_at.is_(None))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Task
 from app.models.tasks import TaskState
 
@@ -17,17 +17,8 @@ Condition = ColumnElement[bool]
 OPEN_STATES = ("pending", "started")
 
 
-class TaskRepository:
+class TaskRepository(Repository):
     """Reads and writes within one session. Claims are compare-and-set: who gets the row back holds its epoch."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find(self, task_id: uuid.UUID, *, account_id: int | None = None) -> Task | None:
         query = select(Task).where(Task.id == task_id)
