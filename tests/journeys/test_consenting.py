@@ -35,9 +35,7 @@ class Visitor:
     def open_consent(self, service: str, **params: str) -> None:
         """From the application's link over the choice of services to the provider's page."""
         asked = {"client_id": self.caller.application_id, "response_type": "code", "scope": "all", "state": "a b"}
-        query = "&".join(
-            f"{name}={value}" for name, value in {**asked, "redirect_uri": self.back_url, **params}.items()
-        )
+        query = urlencode({**asked, "redirect_uri": self.back_url, **params})
         self.page.goto(f"{self.caller.api.base_url}/v1/oauth?{query}")
         self.page.click(f'a[href$="/services/{service}"]')
         assert self.page.url.startswith("http://localhost:")
