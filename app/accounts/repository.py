@@ -128,6 +128,11 @@ class AccountRepository(Repository):
         )
         return list(await self._session.scalars(query))
 
+    async def has_any(self, *, service: str) -> bool:
+        """Is there an account of that service, of any application?"""
+        query = select(Account.id).where(Account.service == service, Account.deleted_at.is_(None)).limit(1)
+        return await self._session.scalar(query) is not None
+
     async def list_orphan_ids(self, *, limit: int) -> list[int]:
         """Accounts that outlived their application."""
         query = (
