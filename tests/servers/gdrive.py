@@ -24,6 +24,7 @@ from simulators.gdrive.drive import Drive
 from simulators.gdrive.seeding import add_sample
 from tests.servers.asgi import serving
 from tests.servers.gdrive_judging import Judge, Listening
+from tests.servers.loop import run_beside
 from tests.servers.tls import Certificate
 
 DOCUMENT = load_document()
@@ -75,6 +76,16 @@ class Place:
         """A file in the root of that user's Drive, put there without the API; its id."""
         user, now = self.get_user(number), self.world.clock.now()
         return add_sample(self.drive, user, self.drive.store.get_root(user), name, mime_type, now, data=data).id
+
+    def empty(self, number: int) -> None:
+        """Deletes all that is in that user's Drive, so that nobody has to look through it again."""
+        store = self.drive.store
+
+        async def delete() -> None:
+            for file in store.list_children(store.get_root(self.get_user(number)).id):
+                store.delete(file)
+
+        run_beside(delete())
 
     @contextmanager
     def client(self, number: int, *scopes: str) -> Iterator[httpx.Client]:

@@ -86,6 +86,7 @@ def open_with(
             assert not problems, problems  # with the test whose calls they are
         finally:
             faults.chance = None
+            place.empty(1)
             await runtime.aclose()
 
     return open_it
@@ -106,5 +107,5 @@ def build_target(name: str, build_runtime: Callable[[], Runtime], seed: int | No
 TARGETS = (
     build_target("gdrive", Runtime),
     build_target("gdrive+faults", FailingRuntime),
-    *(build_target(f"gdrive, seed {seed}", PatientRuntime, seed) for seed in SEEDS),
+    *(build_target(f"gdrive+seed{seed}", PatientRuntime, seed) for seed in SEEDS),
 )
