@@ -6,21 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, update
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Account, AuthorizationCode, Consent, Journey
 
 
-class ConnectRepository:
+class ConnectRepository(Repository):
     """Reads and writes within one session."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     def add(self, row: Journey | Consent | AuthorizationCode) -> None:
         self._writer.add(row)

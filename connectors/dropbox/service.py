@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-import msgspec
-
 from connectors.core.bearer import build_bearer_send
 from connectors.core.connector import Connector
-from connectors.core.oauth_settings import read_oauth_settings, read_origin
+from connectors.core.oauth_settings import read_oauth_settings
 from connectors.core.service import AccountContext, Options, Service
 from connectors.dropbox.api import Api
 from connectors.dropbox.connector import ROOT_LEARNED, DropboxConnector, Surroundings
@@ -17,23 +13,11 @@ from connectors.dropbox.manifest import API_HOST, CONTENT_HOST, MANIFEST
 from connectors.dropbox.notices import read_notice
 from connectors.dropbox.properties import TemplateMemory
 
-ENDPOINT = "endpoint"
-
 
 def build_service(options: Options) -> Service:
     """The service; ValueError says which setting is wrong."""
     settings = read_oauth_settings(MANIFEST, options.settings.get(MANIFEST.service, {}))
-    others = dict(settings.others)
-    endpoint = (
-        read_origin(MANIFEST, ENDPOINT, others.pop(ENDPOINT), like=f"https://{API_HOST}")
-        if ENDPOINT in others
-        else None
-    )
-    if others:
-        raise ValueError(f"{MANIFEST.service} has no setting {', '.join(sorted(others))}")
-    manifest, templates = settings.manifest, TemplateMemory()
-    if endpoint is not None:
-        manifest = msgspec.structs.replace(manifest, allowed_hosts=(urlsplit(endpoint).netloc,))
+    manifest, endpoint, templates = settings.manifest, settings.endpoint, TemplateMemory()
 
     def build(context: AccountContext) -> Connector:
         root_id = context.learned.get(ROOT_LEARNED)

@@ -145,8 +145,8 @@ def _search(call: Call) -> list[str]:
         file
         for file in _list_candidates(call, query)
         if file.space == space
+        and (query is None or matcher.matches(file, query))  # first: rights cost more
         and call.reaches(file)
-        and (query is None or matcher.matches(file, query))
         and access.is_listed(call.store, file, call.user)
     ]
     stale = take_fault(call.request, FaultKind.STALE)
