@@ -161,7 +161,7 @@ class SharingConnector(MemoryConnector):
         self._fail("list_trash")
         gone = list(self.trash)
         start, end = int(cursor or 0), int(cursor or 0) + min(limit, self.page_items)
-        page: list[Resource] = [build_resource(raw_id, self.trash[raw_id]) for raw_id in gone[start:end]]
+        page: list[Resource] = [_describe(raw_id, self.trash[raw_id]) for raw_id in gone[start:end]]
         return Page(page, str(end) if end < len(gone) else None)
 
     async def restore(self, ref: Ref) -> Resource:
@@ -317,12 +317,15 @@ class SharingConnector(MemoryConnector):
         )
 
     def _resource(self, raw_id: RawId) -> Resource:
-        resource = super()._resource(raw_id)
-        if not isinstance(resource, File):
-            return resource
-        etag = _hash(self._node(raw_id).data)
-        media_type = "image/png" if resource.name.endswith(".png") else "text/plain"
-        return msgspec.structs.replace(resource, etag=etag, modified_at=START, media_type=media_type)
+        return _describe(raw_id, self._node(raw_id))
+
+
+def _describe(raw_id: RawId, node: Node) -> Resource:
+    resource = build_resource(raw_id, node)
+    if not isinstance(resource, File):
+        return resource
+    media_type = "image/png" if resource.name.endswith(".png") else "text/plain"
+    return msgspec.structs.replace(resource, etag=_hash(node.data), modified_at=START, media_type=media_type)
 
 
 def change_link(link: SharedLink, change: LinkChange) -> SharedLink:
