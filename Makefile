@@ -23,8 +23,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
-	@exec $(BIN)/kloudless serve --demo
+run: $(VENV)/.run ## start the server on 127.0.0.1:8000 with demo accounts, and simulated providers beside it
+	@exec $(BIN)/kloudless demo
 
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)
@@ -35,6 +35,7 @@ soak: $(VENV)/.dev ## the long forms: crashes by the hundred, all faults of prov
 		$(BIN)/python -m tests.run -n 2 -q $${SOAK_TESTS:-tests/journeys/test_transfer_crash.py tests/connectors/faulty tests/connectors/s3/test_paging.py tests/journeys/test_crowd.py}
 	@FUZZ_FACTOR=$${FUZZ_FACTOR:-20} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m tests.run \
 		tests/app tests/connectors tests/journeys/test_model.py -k "generated or model or foreign" --timeout 14400 -n 2 -q
+	@FAULT_SEEDS=$${FAULT_SEEDS:-50} $(BIN)/python -m tests.run tests/connectors/behavior -k seed -n 2 -q
 
 check: $(VENV)/.dev ## everything but the tests: format, lint, types, import contracts, migrations, docs, image
 	$(BIN)/ruff format --check .

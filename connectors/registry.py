@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from connectors.core.service import Options, Registry
+from connectors.dropbox import service as dropbox
+from connectors.gdrive import service as gdrive
 from connectors.local import service as local
 from connectors.s3 import service as s3
 from connectors.webdav import service as webdav
@@ -16,5 +18,7 @@ def build_registry(options: Options) -> Registry:
             s3.build_service(options),
             s3.build_compatible_service(options),
             webdav.build_service(options),
+            dropbox.build_service(options),
+            gdrive.build_service(options),
         ]
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-import msgspec
 from starlette.requests import Request
 
+from app.accounts.credentials import open_credentials
+from app.accounts.renewing import AccountTokens
 from app.accounts.repository import AccountRepository
+from app.accounts.rows import AccountRow, build_row
 from app.accounts.scopes import is_storage_granted
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
@@ -22,11 +22,11 @@ from app.core.http.replies import get_request_state
 from app.core.keys import KeysError
 from app.core.state import State, get_state
 from app.core.tokens import hash_token
-from app.models import Account
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError
-from connectors.core.manifest import Capabilities
+from connectors.core.manifest import Capabilities, OAuth2
 from connectors.core.service import AccountContext, Service
+from connectors.core.tokens import TokenSource
 
 ACCOUNTS_MAX = 10  # at once
 CALLER = "caller"  # in the request's state, once it is known
@@ -44,38 +44,6 @@ class Caller:
     account_id: int | None = None
     token_hash: str | None = None
     scope: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountRow:
-    """What is remembered of an account between requests; its credentials stay sealed."""
-
-    id: int
-    application_id: str
-    service: str
-    identity_key: str
-    label: str
-    sealed_credentials: str
-    is_active: bool
-    is_enabled: bool
-    is_admin: bool
-    is_verified: bool
-    scope: str
-    custom_properties: dict[str, Any]
-    storage_region: str | None
-    learned: dict[str, Any]
-    token_expires_at: datetime | None
-    refresh_token_expires_at: datetime | None
-    created_at: datetime
-    modified_at: datetime
-
-
-_FIELDS = tuple(AccountRow.__dataclass_fields__)
-
-
-def build_row(account: Account) -> AccountRow:
-    """The row as a value that needs no session."""
-    return AccountRow(**{field: getattr(account, field) for field in _FIELDS})
 
 
 async def authenticate(request: Request) -> Caller:
@@ -271,17 +239,29 @@ def open_connector(request: Request, row: AccountRow) -> Connector:
 
 
 def build_connector(
-    state: State, row: AccountRow, *, include_raw: bool = False, extra_headers: dict[str, str] | None = None
+    state: State,
+    row: AccountRow,
+    *,
+    tokens: TokenSource | None = None,
+    account_key: str | None = None,
+    include_raw: bool = False,
+    extra_headers: dict[str, str] | None = None,
 ) -> Connector:
-    """The account's connector with its credentials opened."""
-    find_service(state, row.service)
+    """The account's connector with its credentials opened, and its access tokens unless others are given.
+
+    What connectors remember of accounts stands under the account's key.
+    """
+    service, credentials = find_service(state, row.service), open_credentials(state, row)
+    if tokens is None and isinstance(service.manifest.auth, OAuth2):
+        tokens = AccountTokens(state, row, credentials)
     return state.registry.open(
         row.service,
         AccountContext(
-            account_key=f"account:{row.id}",
+            account_key=account_key or f"account:{row.id}",
             application_id=row.application_id,
-            credentials=open_credentials(state, row),
+            credentials=credentials,
             runtime=state.runtime,
+            tokens=tokens,
             learned=row.learned,
             include_raw=include_raw,
             extra_headers=extra_headers or {},
@@ -313,18 +293,3 @@ def find_capabilities(state: State, row: AccountRow, service: Service) -> Capabi
         return build_connector(state, row).capabilities
     except (ConnectorError, KeysError):
         return service.manifest.capabilities
-
-
-def seal_credentials(state: State, credentials: dict[str, str], *, application_id: str, service: str) -> str:
-    """Credentials as they are stored; they open only for the same application and service."""
-    return state.keys.seal(msgspec.json.encode(credentials), purpose=_purpose(application_id, service))
-
-
-def open_credentials(state: State, row: AccountRow) -> dict[str, str]:
-    """Credentials as the connector needs them."""
-    plain = state.keys.open(row.sealed_credentials, purpose=_purpose(row.application_id, row.service))
-    return msgspec.json.decode(plain, type=dict[str, str])
-
-
-def _purpose(application_id: str, service: str) -> str:
-    return f"credentials:{application_id}:{service}"

@@ -9,19 +9,18 @@ from starlette.responses import Response
 
 from app.accounts import listing, service
 from app.accounts.callers import (
-    AccountRow,
     Caller,
     authenticate,
     authorize,
-    build_row,
     check_scope,
     find_capabilities,
     find_service,
     open_connector,
-    open_credentials,
 )
 from app.accounts.creating import CreatingRoute
+from app.accounts.credentials import open_credentials
 from app.accounts.repository import AccountFilter
+from app.accounts.rows import AccountRow, build_row
 from app.accounts.schemas import (
     AccountImport,
     AccountPage,
@@ -89,6 +88,7 @@ def build_account_reply(
         enabled=row.is_enabled,
         admin=row.is_admin,
         verified=row.is_verified,
+        reconnect=row.grant_ended_at is not None,
         internal_use=False,
         apis=["storage"],
         created=row.created_at,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, or_, select, update
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Account, Application, BearerToken, Link
 
 
@@ -22,17 +22,8 @@ class AccountFilter:
     search: str | None = None
 
 
-class AccountRepository:
+class AccountRepository(Repository):
     """Reads and writes within one session. Dead accounts are found only by `find_by_identity`."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find(self, account_id: int, *, application_id: str | None = None) -> Account | None:
         query = select(Account).where(Account.id == account_id, Account.deleted_at.is_(None))
@@ -95,6 +86,52 @@ class AccountRepository:
         account.custom_properties = {}
         await self._writer.execute(delete(Link).where(Link.account_id == account.id))
         return await self.delete_tokens(account.id)
+
+    async def claim_renewal(self, account: Account, *, at: datetime, ends_at: datetime) -> int | None:
+        """The epoch of a new claim on the account's tokens; None while another one lasts, or if they have changed."""
+        query = (
+            update(Account)
+            .where(
+                Account.id == account.id,
+                Account.deleted_at.is_(None),
+                Account.grant_ended_at.is_(None),
+                Account.sealed_credentials == account.sealed_credentials,
+                or_(Account.renewal_ends_at.is_(None), Account.renewal_ends_at <= at),
+            )
+            .values(renewal_epoch=Account.renewal_epoch + 1, renewal_ends_at=ends_at)
+            .returning(Account.renewal_epoch)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._writer.scalar(query)
+
+    async def release_renewal(self, account_id: int, *, epoch: int) -> None:
+        """Ends a claim, unless there is a newer one."""
+        await self._writer.execute(
+            update(Account)
+            .where(Account.id == account_id, Account.renewal_epoch == epoch)
+            .values(renewal_ends_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def lock(self, account_id: int) -> Account | None:
+        """The account, which nobody else changes until this transaction ends."""
+        query = select(Account).where(Account.id == account_id, Account.deleted_at.is_(None))
+        return await self._writer.scalar(query.with_for_update())
+
+    async def list_twins(self, account_id: int, *, service: str, identity_key: str) -> list[Account]:
+        """Other accounts, of any application, of the same person at the same service."""
+        query = select(Account).where(
+            Account.service == service,
+            Account.identity_key == identity_key,
+            Account.id != account_id,
+            Account.deleted_at.is_(None),
+        )
+        return list(await self._session.scalars(query))
+
+    async def has_any(self, *, service: str) -> bool:
+        """Is there an account of that service, of any application?"""
+        query = select(Account.id).where(Account.service == service, Account.deleted_at.is_(None)).limit(1)
+        return await self._session.scalar(query) is not None
 
     async def list_orphan_ids(self, *, limit: int) -> list[int]:
         """Accounts that outlived their application."""

@@ -31,7 +31,10 @@ class AccountProperties(Struct):
 
 
 class AccountReply(Struct, kw_only=True):
-    """A connected account. The token fields come with `retrieve_tokens` and an API key only."""
+    """A connected account. The token fields come with `retrieve_tokens` and an API key only.
+
+    `reconnect` is true once the provider has ended the access: its user has to connect the account again.
+    """
 
     id: int
     account: str
@@ -41,6 +44,7 @@ class AccountReply(Struct, kw_only=True):
     enabled: bool
     admin: bool
     verified: bool
+    reconnect: bool
     internal_use: bool
     apis: list[str]
     created: Time

@@ -3,99 +3,43 @@
 from __future__ import annotations
 
 import hmac
-from datetime import UTC, datetime
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.callers import (
-    AccountRow,
-    build_connector,
-    build_row,
-    find_service,
+from app.accounts.callers import find_service
+from app.accounts.clients import find_client
+from app.accounts.credentials import (
+    check_credentials,
+    collect_credentials,
+    inherit_refresh_token,
     open_credentials,
+    replace_credentials,
     seal_credentials,
 )
 from app.accounts.listing import COUNT
+from app.accounts.renewing import keep_credentials
 from app.accounts.repository import AccountFilter, AccountRepository
+from app.accounts.rows import AccountRow, build_row
 from app.accounts.schemas import AccountImport, AccountUpdate
 from app.accounts.scopes import parse_scopes
+from app.accounts.trying import Tried, try_credentials
 from app.core.clock import now
 from app.core.db import WriteSession
 from app.core.errors import ApiError, ErrorCode
-from app.core.http.reading import check_text
+from app.core.keys import KeysError
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Account, BearerToken
 from app.tasks.service import cancel_all
 from connectors.core.connector import Connector
-from connectors.core.manifest import Manifest
+from connectors.core.manifest import OAuth2
+from connectors.core.oauth_settings import CLIENT_ID
 from connectors.core.resources import Identity, Probe
 
-OAUTH_FIELDS = ("token_secret", "refresh_token")
 DEFAULT_PERMISSION = "default"
 UNKNOWN_IDENTITY = "unverified:"
-
-
-def collect_credentials(manifest: Manifest, update: AccountUpdate) -> dict[str, str]:
-    """The credential fields that a body holds, under the manifest's names; `token` fills the manifest's token field."""
-    given = dict(update.model_extra or {})
-    if update.token is not None and manifest.auth.token_field is not None:
-        given.setdefault(manifest.auth.token_field, update.token)
-    credentials: dict[str, str] = {}
-    for field in manifest.auth.fields:
-        value = given.get(field.name)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} must be a text.")
-        try:
-            credentials[field.name] = check_text(value)
-        except ValueError as error:
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} {error}.") from error
-    for name in OAUTH_FIELDS:
-        value = getattr(update, name)
-        if value is not None:
-            credentials[name] = value
-    return credentials
-
-
-def check_credentials(manifest: Manifest, credentials: dict[str, str]) -> None:
-    """ApiError 400 that names the first field that is required and missing, or none of its choices."""
-    for field in manifest.auth.fields:
-        if field.choices and credentials.get(field.name, field.choices[0]) not in field.choices:
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is one of: {', '.join(field.choices)}.")
-        if field.is_required and not credentials.get(field.name):
-            raise ApiError(ErrorCode.INVALID_PARAMETERS, f"{field.name} is required: {field.help}")
-
-
-async def try_credentials(
-    state: State, *, application_id: str, service: str, credentials: dict[str, str]
-) -> tuple[Identity, Probe]:
-    """Makes the first calls with credentials that are not stored yet; ConnectorError says what is wrong with them."""
-    moment = datetime.fromtimestamp(0, UTC)
-    row = AccountRow(
-        id=0,
-        application_id=application_id,
-        service=service,
-        identity_key="",
-        label="",
-        sealed_credentials=seal_credentials(state, credentials, application_id=application_id, service=service),
-        is_active=True,
-        is_enabled=True,
-        is_admin=False,
-        is_verified=False,
-        scope="",
-        custom_properties={},
-        storage_region=None,
-        learned={},
-        token_expires_at=None,
-        refresh_token_expires_at=None,
-        created_at=moment,
-        modified_at=moment,
-    )
-    connector = build_connector(state, row)
-    return await connector.get_identity(), await connector.probe()
 
 
 async def connect_account(
@@ -115,11 +59,13 @@ async def connect_account(
     """
     manifest = find_service(state, service).manifest
     check_credentials(manifest, credentials)
+    if isinstance(manifest.auth, OAuth2) and CLIENT_ID not in credentials:
+        client = await find_client(state, application_id, service)
+        credentials = credentials | ({} if client is None else {CLIENT_ID: client.client_id})
     probe = Probe()
     if is_verified:
-        identity, probe = await try_credentials(
-            state, application_id=application_id, service=service, credentials=credentials
-        )
+        tried = await try_credentials(state, application_id=application_id, service=service, credentials=credentials)
+        identity, probe, credentials = tried.identity, tried.probe, tried.credentials
     else:
         # Keyed, because what is guessed from a bare hash of a password can be tried against a stolen backup.
         digest = hmac.digest(state.keys.id_key, repr(sorted(credentials.items())).encode(), "sha256")
@@ -169,9 +115,10 @@ async def _save_account(
                 created_at=moment,
             )
         account.label = label
-        account.sealed_credentials = seal_credentials(
-            state, credentials, application_id=application_id, service=service
-        )
+        if account.sealed_credentials is not None and isinstance(find_service(state, service).manifest.auth, OAuth2):
+            with suppress(KeysError):  # connecting again helps also when the older ones do not open any more
+                credentials = inherit_refresh_token(open_credentials(state, build_row(account)), credentials)
+        keep_credentials(state, account, credentials)
         account.is_active = account.is_enabled = True
         account.is_verified = is_verified
         account.scope = f"{service}:normal.storage.{DEFAULT_PERMISSION}:kloudless"
@@ -233,28 +180,26 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "The service of an account cannot be changed; import a new one.")
     manifest = find_service(state, row.service).manifest
     current = open_credentials(state, row)
-    credentials = {**current, **collect_credentials(manifest, body)}
-    identity, probe = None, Probe()
+    credentials = replace_credentials(current, collect_credentials(manifest, body))
+    tried: Tried | None = None
     if credentials != current:
         if manifest.added_by_operator_only:
             raise ApiError(ErrorCode.FORBIDDEN, "The credentials of this account are the operator's to change.")
         check_credentials(manifest, credentials)
-        identity, probe = await try_credentials(
+        tried = await try_credentials(
             state, application_id=row.application_id, service=row.service, credentials=credentials
         )
     async with state.db.writing() as session:
         account = await get_account(session, row.id)
         apply_update(account, body)
-        if identity is not None:
-            if not await _adopt_identity(session, account, identity):
+        if tried is not None:
+            if not await _adopt_identity(session, account, tried.identity):
                 raise ApiError(
                     ErrorCode.INVALID_PARAMETERS, "These credentials belong to another user; import them instead."
                 )
-            account.sealed_credentials = seal_credentials(
-                state, credentials, application_id=row.application_id, service=row.service
-            )
+            keep_credentials(state, account, tried.credentials)
             account.is_verified = True
-            _keep_probe(account, probe)
+            _keep_probe(account, tried.probe)
         account.modified_at = now()
         session.note_change(f"account:{row.id}")
         return build_row(account)

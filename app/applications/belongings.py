@@ -14,6 +14,7 @@ from app.core.db import AnySession
 from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.models import RedirectUri, ServiceKey, TrustedDomain
+from connectors.core.oauth_settings import OAuthClient
 
 BELONGINGS_MAX = 100
 """How many trusted domains an application may have, and redirect URIs, and service keys."""
@@ -158,6 +159,20 @@ def hide_secret(state: State, row: ServiceKey) -> str:
 def open_secret(state: State, row: ServiceKey) -> str:
     """The secret itself."""
     return state.keys.open(row.sealed_secret, purpose=_purpose(row.application_id, row.service)).decode()
+
+
+async def find_own_client(state: State, application_id: str, service: str) -> OAuthClient | None:
+    """The OAuth client that the application has of its own at a service."""
+    async with state.db.reading() as session:
+        row = await ApplicationRepository(session).find_twin(ServiceKey(application_id=application_id, service=service))
+    return None if row is None else OAuthClient(client_id=row.client_id, client_secret=open_secret(state, row))
+
+
+async def list_own_services(state: State, application_id: str) -> set[str]:
+    """The services at which the application has a client of its own."""
+    async with state.db.reading() as session:
+        rows, _ = await ApplicationRepository(session).list_belongings(ServiceKey, application_id, limit=BELONGINGS_MAX)
+    return {row.service for row in rows}
 
 
 def _seal(state: State, application_id: str, service: str, secret: str) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import delete, func, select
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.core.errors import ApiError, ErrorCode
 from app.models import ApiKey, Application, Developer, DeveloperToken, RedirectUri, ServiceKey, TrustedDomain
 
@@ -15,17 +15,8 @@ BelongingT = TypeVar("BelongingT", TrustedDomain, RedirectUri, ServiceKey)
 """What an application has lists of, beside its keys."""
 
 
-class ApplicationRepository:
+class ApplicationRepository(Repository):
     """Reads and writes within one session. Deleted applications are never found."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find_developer_id_by_token(self, token_hash: str) -> int | None:
         return await self._session.scalar(

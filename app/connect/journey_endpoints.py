@@ -5,22 +5,32 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.clients import list_connectable, list_missing_clients
 from app.accounts.scopes import SCOPES_CHARACTERS_MAX
 from app.applications.addresses import URI_CHARACTERS_MAX
-from app.connect import pages, results, service
+from app.connect import consents, pages, results, service
 from app.connect.pages import PREFIX
 from app.connect.service import Visit
-from app.connect.wishes import ECHO_CHARACTERS_MAX, JSON_CHARACTERS_MAX, WishError, read_return_path, read_wishes
+from app.connect.wishes import (
+    ECHO_CHARACTERS_MAX,
+    JSON_CHARACTERS_MAX,
+    RAW_CHARACTERS_MAX,
+    WishError,
+    read_return_path,
+    read_wishes,
+)
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.forms import read_form
 from app.core.http.limits import admit_application
+from app.core.http.pages import HEADERS
 from app.core.http.paths import read_segment
 from app.core.http.replies import DirectRoute, describe, get_request_state
 from app.core.state import get_state
 from app.core.tokens import generate_token
 from connectors.core.errors import ConnectorError
-from connectors.core.manifest import Manifest
+from connectors.core.manifest import Manifest, OAuth2
 
+CALLBACK_PATH = f"{PREFIX}/callback"
 COOKIE_NAME = "kloudless_connect"
 COOKIE_CHARACTERS_MAX = 100
 FORM_BYTES_MAX = 262_144
@@ -63,6 +73,11 @@ PARAMETERS = (
     _describe("form_data", "A JSON object with values to fill into the form; no secrets.", JSON_CHARACTERS_MAX),
     _describe("extra_data", "An older name of `form_data`.", JSON_CHARACTERS_MAX),
     _describe("custom_properties", "A JSON object to keep with the account.", JSON_CHARACTERS_MAX),
+    _describe(
+        "raw[login_hint]",
+        "What the provider's page of consent is told; any name may stand for `login_hint`.",
+        RAW_CHARACTERS_MAX,
+    ),
 )
 
 direct = APIRouter(prefix=PREFIX, tags=["connecting"], route_class=DirectRoute)
@@ -96,7 +111,8 @@ async def start_connecting(request: Request) -> Response:
             raise WishError(  # noqa: TRY301 - one way out for all of them
                 "unsupported_response_type", "The application has not switched on implicit_grant_enabled."
             )
-        wishes = read_wishes(query, back, service.list_manifests(state))
+        offered = await list_connectable(state, application.id)
+        wishes = read_wishes(query, back, offered, sorted(await list_missing_clients(state, application.id)))
     except WishError as error:
         return results.build_failure(back, error)
     browser = _read_browser(request) or generate_token()
@@ -119,15 +135,18 @@ async def start_connecting(request: Request) -> Response:
 async def choose_service(request: Request) -> Response:
     """A choice of the services that the application wants."""
     visit = await _find(request)
-    manifests = [each for each in service.list_manifests(get_state(request)) if each.service in visit.wishes.services]
+    offered = await list_connectable(get_state(request), visit.journey.application_id)
+    manifests = [each for each in offered if each.service in visit.wishes.services]
     return pages.build_services_page(visit, _get_path(request), manifests)
 
 
 @direct.get("/journeys/{journey}/services/{service}", include_in_schema=False)
 async def open_service(request: Request) -> Response:
-    """The form of one service."""
+    """The form of one service, or the way to the provider's page of consent."""
     visit = await _find(request)
-    manifest = _find_manifest(request, visit)
+    manifest = await _find_manifest(request, visit)
+    if isinstance(manifest.auth, OAuth2):
+        return await _leave_for_consent(request, visit, manifest)
     return pages.build_credentials_page(visit, _get_path(request), manifest, values=visit.wishes.form_data)
 
 
@@ -135,7 +154,9 @@ async def open_service(request: Request) -> Response:
 async def submit_service(request: Request) -> Response:
     """Tries what was filled in: the result, or the form again with what is wrong."""
     visit = await _find(request)
-    manifest = _find_manifest(request, visit)
+    manifest = await _find_manifest(request, visit)
+    if isinstance(manifest.auth, OAuth2):
+        raise ApiError(ErrorCode.NOT_FOUND, "This service has no form.")
     form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
     given = {field.name: form.get(field.name, "").strip("\r\n\0") for field in manifest.auth.fields}
     problems = {
@@ -153,6 +174,35 @@ async def submit_service(request: Request) -> Response:
         else:
             return results.build_success(visit.wishes.back, result)
     return pages.build_credentials_page(visit, _get_path(request), manifest, values=given, problems=problems)
+
+
+async def _leave_for_consent(request: Request, visit: Visit, manifest: Manifest) -> Response:
+    redirect_url = f"{get_request_state(request).origin}{CALLBACK_PATH}"
+    try:
+        url = await consents.begin(get_state(request), visit, manifest, redirect_url=redirect_url)
+    except WishError as error:
+        await service.cancel(get_state(request), visit)
+        return results.build_failure(visit.wishes.back, error)
+    return _redirect(url)
+
+
+@direct.get("/callback", include_in_schema=False)
+async def come_back_from_consent(request: Request) -> Response:
+    """Where providers send people after their page of consent: the result, or what went wrong there."""
+    _show_errors_as_pages(request)
+    state, query = get_state(request), request.query_params
+    back = await consents.take(state, query.get("state") or "", _read_browser(request))
+    admit_application(request, back.visit.journey.application_id)
+    found = state.registry.find(back.consent.service)
+    if found is None:
+        raise ApiError(ErrorCode.NOT_FOUND, "This service is not offered any more.")
+    wishes = back.visit.wishes
+    try:
+        result = await consents.finish(state, back, found.manifest, query)
+    except WishError as error:
+        await service.cancel(state, back.visit)
+        return results.build_failure(wishes.back, error)
+    return results.build_success(wishes.back, result)
 
 
 @direct.post("/journeys/{journey}/cancel", include_in_schema=False)
@@ -179,9 +229,9 @@ async def _find(request: Request) -> Visit:
     return visit
 
 
-def _find_manifest(request: Request, visit: Visit) -> Manifest:
+async def _find_manifest(request: Request, visit: Visit) -> Manifest:
     name = read_segment(request.path_params["service"])
-    for manifest in service.list_manifests(get_state(request)):
+    for manifest in await list_connectable(get_state(request), visit.journey.application_id):
         if manifest.service == name and name in visit.wishes.services:
             return manifest
     raise ApiError(ErrorCode.NOT_FOUND, "The application did not ask for this service.")
@@ -201,4 +251,4 @@ def _get_path(request: Request) -> str:
 
 
 def _redirect(path: str) -> Response:
-    return RedirectResponse(path, status_code=303, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(path, status_code=303, headers={**HEADERS, "Cache-Control": "no-store"})

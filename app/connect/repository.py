@@ -6,23 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, update
 
-from app.core.db import AnySession, WriteSession
-from app.models import Account, AuthorizationCode, Journey
+from app.core.db import Repository
+from app.models import Account, AuthorizationCode, Consent, Journey
 
 
-class ConnectRepository:
+class ConnectRepository(Repository):
     """Reads and writes within one session."""
 
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
-
-    def add(self, row: Journey | AuthorizationCode) -> None:
+    def add(self, row: Journey | Consent | AuthorizationCode) -> None:
         self._writer.add(row)
 
     async def find(self, name_hash: str, *, now: datetime) -> Journey | None:
@@ -53,6 +44,17 @@ class ConnectRepository:
         )
         return await self._writer.scalar(query) is not None
 
+    async def find_consent(self, state_hash: str, *, now: datetime) -> Consent | None:
+        """One whose answer is awaited."""
+        return await self._session.scalar(
+            select(Consent).where(Consent.state_hash == state_hash, Consent.expires_at > now)
+        )
+
+    async def take_consent(self, state_hash: str) -> bool:
+        """Ends the waiting for an answer; False when somebody else did."""
+        query = delete(Consent).where(Consent.state_hash == state_hash).returning(Consent.state_hash)
+        return await self._writer.scalar(query) is not None
+
     async def take_code(self, code_hash: str, token_hash: str, *, at: datetime) -> bool:
         """Makes a code worth a token; False for one that was worth one already, has expired, or never was."""
         query = (
@@ -80,6 +82,11 @@ class ConnectRepository:
 
     async def delete_ended(self, *, before: datetime) -> int:
         """Forgets what ended before that; returns how many rows."""
+        consents = await self._writer.scalars(
+            delete(Consent)
+            .where(Consent.journey_hash.in_(select(Journey.name_hash).where(Journey.expires_at < before)))
+            .returning(Consent.state_hash)
+        )
         journeys = await self._writer.scalars(
             delete(Journey).where(Journey.expires_at < before).returning(Journey.name_hash)
         )
@@ -88,4 +95,4 @@ class ConnectRepository:
             .where(AuthorizationCode.expires_at < before)
             .returning(AuthorizationCode.code_hash)
         )
-        return len(list(journeys)) + len(list(codes))
+        return len(list(consents)) + len(list(journeys)) + len(list(codes))

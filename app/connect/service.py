@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
 
-from app.accounts.callers import AccountRow
+from app.accounts.rows import AccountRow
 from app.accounts.schemas import AccountUpdate
 from app.accounts.service import add_token, connect_account, drop_token
 from app.applications.belongings import is_registered
@@ -41,18 +41,13 @@ class Visit:
     application_name: str
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
     """What an application gets at the end."""
 
-    secret: str  # a code or a bearer token, as it wished
+    secret: str = field(repr=False)  # a code or a bearer token, as it wished
     scope: str
-    service: str
-
-
-def list_manifests(state: State) -> list[Manifest]:
-    """What people may connect themselves, in the order of their titles."""
-    manifests = [service.manifest for service in state.registry if not service.manifest.added_by_operator_only]
-    return sorted(manifests, key=lambda manifest: manifest.title.lower())
+    account: AccountRow
 
 
 async def find_application(state: State, application_id: str, back: ReturnPath) -> Application:
@@ -95,8 +90,13 @@ async def start(state: State, application_id: str, browser: str, wishes: Wishes)
 
 async def find(state: State, name: str, browser: str | None) -> Visit:
     """The journey of this browser. ApiError 404 when it has ended, or is another browser's."""
+    return await find_by_hash(state, hash_token(name), browser)
+
+
+async def find_by_hash(state: State, name_hash: str, browser: str | None) -> Visit:
+    """As above, for those who know the hash of its name only."""
     async with state.db.reading() as session:
-        journey = await ConnectRepository(session).find(hash_token(name), now=now())
+        journey = await ConnectRepository(session).find(name_hash, now=now())
         if journey is None or not secrets.compare_digest(journey.browser_hash, hash_token(browser or "")):
             raise ApiError(ErrorCode.NOT_FOUND, ENDED)
     application = await find_live_application(state, journey.application_id)
@@ -113,9 +113,19 @@ async def cancel(state: State, visit: Visit) -> None:
 
 async def connect(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> Result:
     """Tries the credentials, saves the account, ends the journey. ConnectorError and ApiError say what is wrong."""
+    await take_attempt(state, visit)
+    return await grant(state, visit, await save(state, visit, manifest, credentials))
+
+
+async def take_attempt(state: State, visit: Visit) -> None:
+    """Counts one more try. ApiError 403 after too many."""
     async with state.db.writing() as session:
         if not await ConnectRepository(session).take_attempt(visit.journey.name_hash, attempts_max=ATTEMPTS_MAX):
             raise ApiError(ErrorCode.FORBIDDEN, "That was tried too often. Go back to the application and start again.")
+
+
+async def save(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> AccountRow:
+    """Tries credentials and saves the account, for a try that is counted already."""
     row, _ = await connect_account(
         state,
         application_id=visit.journey.application_id,
@@ -123,10 +133,10 @@ async def connect(state: State, visit: Visit, manifest: Manifest, credentials: d
         credentials=credentials,
         update=AccountUpdate(custom_properties=visit.wishes.custom_properties),
     )
-    return await _grant(state, visit, row)
+    return row
 
 
-async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
+async def grant(state: State, visit: Visit, row: AccountRow) -> Result:
     """The one result of a journey. ApiError 404 when it has ended already."""
     wishes = visit.wishes
     scope, secret, moment = wishes.scope or row.scope, generate_token(), now()
@@ -146,7 +156,7 @@ async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
             )
         else:
             add_token(session, secret, account_id=row.id, scope=scope)
-    return Result(secret=secret, scope=scope, service=row.service)
+    return Result(secret=secret, scope=scope, account=row)
 
 
 async def _finish(repository: ConnectRepository, journey: Journey) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from app.accounts.clients import explain_missing_client
 from app.accounts.scopes import SCOPES_CHARACTERS_MAX, select_services
 from app.applications.addresses import OUT_OF_BAND, URI_CHARACTERS_MAX, reduce_host
 from app.core.errors import ApiError, ErrorCode
@@ -17,7 +19,11 @@ from connectors.core.manifest import Manifest
 
 ECHO_CHARACTERS_MAX = 4000
 JSON_CHARACTERS_MAX = 10_000
+RAW_COUNT_MAX = 20
+RAW_CHARACTERS_MAX = 1000
 FORM_DATA = ("form_data", "extra_data")  # the newer name and the older
+
+_RAW = re.compile(r"raw\[(?P<name>[A-Za-z0-9_.-]{1,64})\]")
 
 
 class ReturnPath(Struct, frozen=True, kw_only=True):
@@ -39,13 +45,17 @@ class ReturnPath(Struct, frozen=True, kw_only=True):
 
 
 class Wishes(Struct, frozen=True, kw_only=True):
-    """All that a journey needs to know. `services` are those to choose from, `form_data` what to fill in already."""
+    """All that a journey needs to know.
+
+    `services` are those to choose from, `form_data` what to fill in already, `raw` what the provider's page is told.
+    """
 
     back: ReturnPath
     scope: str
     services: list[str]
     form_data: dict[str, str]
     custom_properties: dict[str, Any] | None
+    raw: dict[str, str] = {}
 
 
 class WishError(Exception):
@@ -80,8 +90,13 @@ def read_return_path(query: Mapping[str, str]) -> ReturnPath:
     )
 
 
-def read_wishes(query: Mapping[str, str], back: ReturnPath, manifests: Sequence[Manifest]) -> Wishes:
-    """The rest; WishError says what the application has to mend. `manifests` are what people may connect."""
+def read_wishes(
+    query: Mapping[str, str], back: ReturnPath, manifests: Sequence[Manifest], missing_clients: Iterable[str] = ()
+) -> Wishes:
+    """The rest; WishError says what the application has to mend.
+
+    `manifests` are what people may connect, `missing_clients` the services that they might if an OAuth client were set.
+    """
     scope = query.get("scope") or ""
     try:
         _check("scope", scope, SCOPES_CHARACTERS_MAX)
@@ -91,7 +106,8 @@ def read_wishes(query: Mapping[str, str], back: ReturnPath, manifests: Sequence[
     except ValueError as error:
         raise WishError("invalid_scope", str(error)) from None
     if not services:
-        raise WishError("invalid_scope", f"No service that is offered here fits the scope {scope!r}.")
+        reasons = "".join(f"; {explain_missing_client(name)}" for name in select_services(scope, missing_clients))
+        raise WishError("invalid_scope", f"No service that is offered here fits the scope {scope!r}{reasons}.")
     fields = {
         field.name
         for manifest in manifests
@@ -108,7 +124,18 @@ def read_wishes(query: Mapping[str, str], back: ReturnPath, manifests: Sequence[
         services=services,
         form_data={name: value for name, value in given.items() if name in fields and isinstance(value, str)},
         custom_properties=_read_object(query, "custom_properties"),
+        raw=_read_raw(query),
     )
+
+
+def _read_raw(query: Mapping[str, str]) -> dict[str, str]:
+    """The parameters `raw[name]`."""
+    found = {match["name"]: value for name, value in query.items() if (match := _RAW.fullmatch(name))}
+    if len(found) > RAW_COUNT_MAX:
+        raise WishError("invalid_request", f"There are more than {RAW_COUNT_MAX} raw parameters.")
+    for name, value in found.items():
+        _check(f"raw[{name}]", value, RAW_CHARACTERS_MAX)
+    return found
 
 
 def _read_object(query: Mapping[str, str], name: str) -> dict[str, Any] | None:

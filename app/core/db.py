@@ -109,6 +109,19 @@ class WriteSession(_WholeSession):
 AnySession = ReadSession | WriteSession
 
 
+class Repository:
+    """Reads and writes within one session; what every repository begins with."""
+
+    def __init__(self, session: AnySession) -> None:
+        self._session = session
+
+    @property
+    def _writer(self) -> WriteSession:
+        if not isinstance(self._session, WriteSession):
+            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
+        return self._session
+
+
 class Database:
     """The two engines and what is told about changes."""
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from app.core.cache import RowCache
 from app.core.db import Database
+from app.core.flights import Flights
 from app.core.ids import IdCodec
 from app.core.journal import Journal
 from app.core.keys import KeyRing
@@ -24,6 +25,7 @@ from connectors.core.layers.observe import Observer
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.service import Options, Registry
 from connectors.core.stack import Runtime
+from connectors.core.tokens import Token
 from connectors.core.transport import TransportSettings, build_transport
 from connectors.registry import build_registry
 
@@ -47,6 +49,7 @@ class State:
     metrics: Metrics
     traces: Traces | None  # None when the operator wants none
     signals: Signals
+    renewals: Flights[Token]  # of access tokens, one at a time for each account
     note_change: Callable[[str], None]  # what is remembered under a name is stale, and who waits for it is woken
 
     def note_gap(self) -> None:
@@ -55,7 +58,8 @@ class State:
         self.signals.ring_all()
 
     async def aclose(self) -> None:
-        """Closes what is open."""
+        """Closes what is open, after what must not be broken off."""
+        await self.renewals.aclose()
         await self.runtime.aclose()
         await self.db.aclose()
         if self.traces is not None:
@@ -106,6 +110,7 @@ def build_state(settings: Settings, *, registry: Registry | None = None) -> Stat
         traces=traces,
         runtime=build_runtime(settings, ProcessObserver(metrics, traces)),
         signals=signals,
+        renewals=Flights(),
         note_change=note_change,
         limits=IncomingLimits(settings),
         journal=Journal() if settings.request_log_hours_max > 0 else None,

@@ -17,6 +17,8 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 async def delete_account(request: Request, account: AuthorizedAccount) -> Response:
     """Disconnects the account: tasks end, unfinished uploads are aborted, secrets are purged, tokens stop working.
 
+    A consent that its user gave at the provider is given back, unless another account lives by it.
+
     Its files stay where they are. While its storage does not answer this takes a little longer; it does not fail.
     """
     await service.disconnect_account(get_state(request), account_id=account[1].id)

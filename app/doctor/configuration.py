@@ -10,6 +10,8 @@ from app.core.aside import run_aside
 from app.core.settings import Settings
 from app.core.state import build_registry_from
 from app.doctor.finding import Finding, fail, skip, warn, well
+from connectors.core.manifest import OAuth2
+from connectors.core.service import Registry
 
 PREFIX = "KLOUDLESS_"
 OTHER_PREFIX = "KLOUDLESS_ADD_"  # fill the options of `account add`
@@ -105,4 +107,17 @@ async def check_connectors(settings: Settings) -> Finding:
         return fail(str(error), "Correct KLOUDLESS_CONNECTORS; connectors/README.md says what each may be told.")
     if problems:
         return warn("; ".join(problems), "Accounts there do not work meanwhile.")
-    return well(", ".join(service.manifest.service for service in registry))
+    return well(describe_services(registry))
+
+
+def describe_services(registry: Registry) -> str:
+    """The offered services, and those that people cannot connect yet."""
+    text = ", ".join(service.manifest.service for service in registry)
+    without_client = [
+        service.manifest.service
+        for service in registry
+        if isinstance(service.manifest.auth, OAuth2) and service.client is None
+    ]
+    if without_client:
+        text += f"; people cannot connect {', '.join(without_client)}: no client_id is set in KLOUDLESS_CONNECTORS"
+    return text

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import service as accounts
-from app.accounts.callers import open_credentials
+from app.accounts.credentials import open_credentials
 from app.applications import service as applications
 from app.core.aside import run_aside
 from app.core.db import METADATA, READ_CONNECTIONS_MAX, WRITE_CONNECTIONS_MAX, Database, ReadSession

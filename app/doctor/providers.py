@@ -16,7 +16,8 @@ import httpx
 from msgspec import structs
 
 from app.accounts import service as accounts
-from app.accounts.callers import AccountRow, build_connector
+from app.accounts.callers import build_connector
+from app.accounts.rows import AccountRow
 from app.core.errors import ApiError
 from app.core.keys import KeysError
 from app.core.settings import Settings

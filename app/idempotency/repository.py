@@ -8,21 +8,12 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import IdempotentRequest
 
 
-class IdempotencyRepository:
+class IdempotencyRepository(Repository):
     """Reads and writes within one session. Claims are compare-and-set: who gets a number back holds the row."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def claim(self, *, now: datetime, **values: Any) -> int | None:
         """Notes a request under its `name_hash`; the row's number, None if another one stands there and is not over."""

@@ -7,22 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import case, delete, func, literal, or_, select, update
 
-from app.core.db import AnySession, UtcDateTime, WriteSession
+from app.core.db import Repository, UtcDateTime
 from app.links.schemas import Ordering
 from app.models import Account, Link
 
 
-class LinkRepository:
+class LinkRepository(Repository):
     """Reads and writes within one session."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find(self, link_id: str, *, account_id: int) -> Link | None:
         return await self._session.scalar(select(Link).where(Link.id == link_id, Link.account_id == account_id))

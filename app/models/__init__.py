@@ -10,7 +10,7 @@ from app.models.applications import (
     ServiceKey,
     TrustedDomain,
 )
-from app.models.connecting import AuthorizationCode, Journey
+from app.models.connecting import AuthorizationCode, Consent, Journey
 from app.models.idempotency import IdempotentRequest
 from app.models.links import Link
 from app.models.record import Base
@@ -26,6 +26,7 @@ __all__ = [
     "AuthorizationCode",
     "Base",
     "BearerToken",
+    "Consent",
     "Developer",
     "DeveloperToken",
     "IdempotentRequest",

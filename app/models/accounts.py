@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.record import BIG_ID, AutoId, Base, CreatedAt, Hash
@@ -37,6 +37,9 @@ class Account(Base):
     learned: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     token_expires_at: Mapped[datetime | None]
     refresh_token_expires_at: Mapped[datetime | None]
+    grant_ended_at: Mapped[datetime | None]  # since then only its user can help, who has to connect it again
+    renewal_epoch: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # of the newest claim on its tokens
+    renewal_ends_at: Mapped[datetime | None]  # of that claim; None when nobody renews them
     created_at: Mapped[CreatedAt]
     modified_at: Mapped[CreatedAt]
     deleted_at: Mapped[datetime | None]

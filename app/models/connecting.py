@@ -26,6 +26,21 @@ class Journey(Base):
     finished_at: Mapped[datetime | None]
 
 
+class Consent(Base):
+    """Somebody of a journey is at the provider's page; its state comes back with the answer, once."""
+
+    __tablename__ = "consents"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    journey_hash: Mapped[str] = mapped_column(ForeignKey("journeys.name_hash"), index=True)
+    service: Mapped[str] = mapped_column(String(64))
+    client_id: Mapped[str]
+    redirect_url: Mapped[str]
+    sealed_verifier: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class AuthorizationCode(Base):
     """Becomes a bearer token once, for the application that it was made for."""
 

@@ -8,21 +8,12 @@ from typing import Any, cast
 
 from sqlalchemy import Table, delete, insert, select
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import LoggedRequest
 
 
-class RequestRepository:
+class RequestRepository(Repository):
     """Reads and writes within one session."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def add_all(self, rows: Sequence[dict[str, Any]]) -> None:
         table = cast("Table", LoggedRequest.__table__)  # as the session's objects rows cost twice as much

@@ -6,7 +6,8 @@ import msgspec
 from fastapi import Request
 from starlette.responses import Response
 
-from app.accounts.callers import AccountRow, build_connector, find_service
+from app.accounts.callers import build_connector, find_service
+from app.accounts.rows import AccountRow
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import check_text, read_flag
 from app.core.http.replies import JsonReply, empty_reply

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from app.accounts.callers import AccountRow, Caller, authorize, open_connector
+from app.accounts.callers import Caller, authorize, open_connector
+from app.accounts.rows import AccountRow
 from app.accounts.service import verify_account
 from app.core.errors import ApiError
 from app.core.http.paths import read_segment

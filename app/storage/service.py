@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.accounts.callers import AccountRow, check_switched_on, load_row
+from app.accounts.callers import check_switched_on, load_row
+from app.accounts.rows import AccountRow
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import NUMBER_DIGITS_MAX
 from app.storage.opening import Storage

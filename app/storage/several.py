@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Path, Request
 from msgspec import Struct
 
-from app.accounts.callers import ACCOUNTS_MAX, AccountRow, Caller, authorize_many
+from app.accounts.callers import ACCOUNTS_MAX, Caller, authorize_many
+from app.accounts.rows import AccountRow
 from app.core.errors import ApiError, build_api_error
 from app.core.http.paths import read_segment
 from app.storage.opening import Storage, open_storage_of

@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from app.accounts.callers import AccountRow, Caller, authorize
+from app.accounts.callers import Caller, authorize
 from app.accounts.endpoints import ACCOUNT_ERRORS
+from app.accounts.rows import AccountRow
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
 from app.core.http.reading import PAGE_SIZE_MAX, PageNumber

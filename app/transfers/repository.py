@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Task, Transfer, TransferFile, TransferPart, UploadSession
 
 
@@ -29,17 +29,8 @@ class Summary:
         return sum(self.outcomes.values())
 
 
-class TransferRepository:
+class TransferRepository(Repository):
     """Reads and writes within one session. Writes are fenced by whoever opens the session."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     def _insert(self, table: type[Transfer | TransferFile | TransferPart]) -> Any:
         # Both databases' own form of insert can leave a row that is there as it is.

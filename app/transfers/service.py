@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from app.accounts.callers import AccountRow
+from app.accounts.rows import AccountRow
 from app.core.state import State
 from app.models import Task
 from app.tasks import service as tasks

@@ -7,21 +7,12 @@ from datetime import datetime
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.core.db import AnySession, WriteSession
+from app.core.db import Repository
 from app.models import Account, UploadPart, UploadSession
 
 
-class UploadRepository:
+class UploadRepository(Repository):
     """Reads and writes within one session. Claims are compare-and-set: who gets a row back holds it."""
-
-    def __init__(self, session: AnySession) -> None:
-        self._session = session
-
-    @property
-    def _writer(self) -> WriteSession:
-        if not isinstance(self._session, WriteSession):
-            raise AssertionError("a write needs a write session")  # noqa: TRY004 - a programming error
-        return self._session
 
     async def find(self, upload_id: int, *, account_id: int) -> UploadSession | None:
         return await self._session.scalar(

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Literal, NoReturn
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.manifest import Capabilities, Manifest
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -33,6 +34,7 @@ from connectors.core.resources import (
     VersionId,
     VersionPage,
 )
+from connectors.core.sharing import LinkChange, SharedLink, Subscription, Thumbnail
 
 if TYPE_CHECKING:
     from connectors.core.bytesource import ByteSource
@@ -156,7 +158,8 @@ class Connector(ABC):
     async def search(
         self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
     ) -> Page:
-        """Returns a page of resources whose name matches, anywhere below `folder` (the root if None).
+        """Returns a page of resources whose name matches, anywhere below `folder` (the root if None); also of files
+        whose content does, where the provider looks there.
 
         - `is_partial` when a limit of the search ended it before everything was seen.
         """
@@ -176,8 +179,8 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        """Stores part `number` (from 1); the same number again replaces it. Other parts may be stored at the same time
-        if `upload_parts_parallel` is declared.
+        """Stores part `number` (from 1); the same number again replaces it if `upload_parts_replaceable` is declared,
+        and else must bring the same bytes. Other parts may be stored at the same time if `upload_parts_parallel` is.
         """
         self._refuse("start_upload")
 
@@ -189,7 +192,10 @@ class Connector(ABC):
         self._refuse("start_upload")
 
     async def abort_upload(self, session: UploadSession) -> None:
-        """Forgets the upload and frees what it held. Idempotent: an unknown session is no error."""
+        """Forgets the upload and frees what it held. Idempotent: an unknown session is no error.
+
+        - Nothing can be made of the session any more if `upload_abort_final` is declared.
+        """
         self._refuse("start_upload")
 
     async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
@@ -217,6 +223,14 @@ class Connector(ABC):
         """
         self._refuse("list_recent")
 
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        """Returns what changed in the whole account since a cursor, or with None nothing but the cursor of now.
+
+        - Each change comes at least once, perhaps together with later ones, and perhaps with what has not changed.
+        - A cursor can be used again: it lives until cursor_reset, with which a listing of everything must begin anew.
+        """
+        self._refuse("list_changes")
+
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         """Returns a page of the versions of a file that is there, newest first; the current one is among them.
 
@@ -236,6 +250,69 @@ class Connector(ABC):
         - Nothing is lost: what was current stays a version. not_found for a version that is not kept.
         """
         self._refuse("list_versions")
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        """Returns a page of what was deleted and can be restored, the promises of list_folder; no order is promised.
+
+        - What went together with its folder may come with it, or alone. Folders come with `restore_folder` only.
+        """
+        self._refuse("list_trash")
+
+    async def restore(self, ref: Ref) -> Resource:
+        """Takes a file, or with `restore_folder` a folder with all below it, out of the trash, and returns it.
+
+        - It is where it was; where that is gone or taken, where the provider puts it, and takes nobody's place. Its
+          id stays, unless it had to be put elsewhere: what is returned says.
+        - not_found for what is not in the trash. What is there and was never deleted is returned as it is.
+        """
+        self._refuse("restore")
+
+    async def get_thumbnail(
+        self, file: RawId, *, size_px: int, image_format: Literal["png", "jpeg"]
+    ) -> Thumbnail | None:
+        """Returns the provider's own small picture of a file; None where it has none of this one.
+
+        - Its longer side has at least `size_px` pixels, perhaps many more, where the file and what the provider makes
+          have so many; the format is a wish.
+        - not_found, wrong_type as get; None also for files that the provider tries in vain.
+        """
+        self._refuse("get_thumbnail")
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        """Returns the links to a file or folder itself that the account may see; none that were inherited."""
+        self._refuse("list_links")
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        """Makes a link, or where a provider has one at most, changes that one to the wish; returns it.
+
+        - unsupported, and nothing made, for a wish that the provider or this account's plan cannot keep.
+        """
+        self._refuse("create_link")
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        """Changes a link; its address stays. not_found for a link that is not one of `ref`; unsupported as above."""
+        self._refuse("create_link")
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        """Ends a link: its address opens no more. not_found for a link that is not one of `ref`."""
+        self._refuse("create_link")
+
+    async def subscribe(self, *, url: str, secret: str, seconds: int) -> Subscription:
+        """Has the provider call `url` when something changes; it may end earlier than asked, never later.
+
+        - `secret` comes back with every call, so that the service's `read_notice` can tell it from others.
+        """
+        self._refuse("subscribe")
+
+    async def renew_subscription(
+        self, subscription: Subscription, *, url: str, secret: str, seconds: int
+    ) -> Subscription:
+        """Has it last longer: perhaps a new one, and the old one ended. Between them no notice is lost."""
+        self._refuse("subscribe")
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Ends it. Safe to repeat, also for one that has ended by itself."""
+        self._refuse("subscribe")
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         """Says who may do what with a file or folder."""

@@ -35,6 +35,7 @@ class ErrorKind(StrEnum):
     NOT_MODIFIED = "not_modified"
     RANGE_INVALID = "range_invalid"
     CURSOR_INVALID = "cursor_invalid"
+    CURSOR_RESET = "cursor_reset"  # the changes since then are not known any more; everything must be listed again
     INVALID_PARTS = "invalid_parts"  # an upload's parts are missing, too short or too long
     SOURCE_FAILED = "source_failed"  # the bytes to store ended early, ran over, or their reader failed
     ADDRESS_REFUSED = "address_refused"  # the address guard does not allow this host

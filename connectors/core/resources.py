@@ -100,6 +100,27 @@ class Page(Struct, frozen=True, gc=False):
     is_partial: bool = False  # a bounded search or walk stopped at its limit before it had seen everything
 
 
+class Change(Struct, frozen=True, gc=False, kw_only=True):
+    """A resource that is new or different now, as it is; or without one, that what stood there is gone with all below.
+
+    Which of the two names what is gone is up to the provider: some know only the id, some only the path.
+    """
+
+    resource: Resource | None = None
+    raw_id: RawId | None = None
+    path: str | None = None
+
+
+class ChangePage(Struct, frozen=True, gc=False):
+    """One reply of a change feed, in order; a later one about the same resource counts. `cursor` is where it goes on:
+    at once if `has_more`, else whenever something may have happened.
+    """
+
+    changes: list[Change]
+    cursor: str
+    has_more: bool = False
+
+
 class Version(Struct, frozen=True, gc=False, kw_only=True):
     """The bytes that a file has, or had once, as far as the provider kept them."""
 

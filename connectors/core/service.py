@@ -10,7 +10,9 @@ from typing import Any
 from connectors.core.connector import Connector
 from connectors.core.layers.walking import WALK_LIMITS, WalkLimits
 from connectors.core.manifest import Manifest
+from connectors.core.oauth_settings import OAuthClient
 from connectors.core.operations import build_operations
+from connectors.core.sharing import Hints, Notice
 from connectors.core.stack import Runtime, TokenSource
 
 
@@ -52,6 +54,10 @@ class Service:
     manifest: Manifest
     build: Callable[[AccountContext], Connector]
     demo: Demo | None = None
+    client: OAuthClient | None = None  # the operator's, where people connect by consent
+    read_notice: Callable[[Notice, str], Hints] | None = None
+    """Reads a call that came in, given the secret that proves it: the subscription's, or where the provider has one
+    address for a whole application the client's. ConnectorError: permission_denied when it proves nothing."""
     find_problems: Callable[[], list[str]] = list  # what of the operator's settings does not work now, in words
 
 

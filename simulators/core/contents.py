@@ -28,14 +28,10 @@ class Content:
             return file.read(-1 if length_bytes_max is None else length_bytes_max)
 
     async def stream(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Its bytes from `start` up to before `end`, in chunks."""
-        left = (self.size_bytes if end is None else end) - start
-        with await asyncio.to_thread(self.path.open, "rb") as file:
-            await asyncio.to_thread(file.seek, start)
-            while left > 0:
-                chunk = await asyncio.to_thread(file.read, min(left, CHUNK_BYTES))
-                left -= len(chunk)
-                yield chunk
+        """Its bytes from `start` up to before `end`, in chunks; the file is not open in between: readers may leave."""
+        ends_at = self.size_bytes if end is None else end
+        for at in range(start, ends_at, CHUNK_BYTES):
+            yield await asyncio.to_thread(self.read, at, min(CHUNK_BYTES, ends_at - at))
 
 
 class Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -94,7 +95,7 @@ def _list_page(call: Call, asked: dict[str, Any], *, start: int) -> dict[str, An
 
 
 def _find(call: Call, argument: SearchArgument, options: SearchOptions) -> Iterator[dict[str, Any]]:
-    words = argument.query.lower().split()
+    words = unicodedata.normalize("NFC", argument.query).lower().split()
     known_before = _get_index_time(call)
     with_highlights = bool(argument.match_field_options and argument.match_field_options.include_highlights)
     for resource in _walk_visible(call, _get_folder(call, options)):
@@ -118,7 +119,7 @@ def _find(call: Call, argument: SearchArgument, options: SearchOptions) -> Itera
 
 
 def _find_deleted(call: Call, argument: SearchArgument, options: SearchOptions) -> Iterator[dict[str, Any]]:
-    words = argument.query.lower().split()
+    words = unicodedata.normalize("NFC", argument.query).lower().split()
     folder = _get_folder(call, options)
     scope = call.view.build_parts(folder) or ()
     for namespace in call.state.space.namespaces.values():
@@ -171,8 +172,8 @@ def _get_category(resource: Resource, ending: str) -> str:
 
 
 def _has_words(text: str, words: list[str]) -> bool:
-    """Are all words in the text?"""
-    lower = text.lower()
+    """Are all words in the text, however their letters are composed?"""
+    lower = unicodedata.normalize("NFC", text).lower()
     return bool(lower) and all(word in lower for word in words)
 
 

@@ -9,7 +9,14 @@ import msgspec
 from simulators.dropbox.calls import Argument, Call, Routes, Tagged
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError
-from simulators.dropbox.sharing_people import build_invitee, build_level, build_membership, find_person, read_level
+from simulators.dropbox.sharing_people import (
+    build_invitee,
+    build_level,
+    build_membership,
+    find_person,
+    page_people,
+    read_level,
+)
 from simulators.dropbox.state import build_team_id, format_time
 from simulators.dropbox.tree import AccessLevel, File, NamespaceKind
 
@@ -234,13 +241,8 @@ def _list(call: Call, file: File, limit: int, start: int, *, with_inherited: boo
         for number, level in file.members.items()
     ]
     invitees = [build_invitee(email, level) for email, level in file.invitees.items()]
-    end = start + limit
-    answer: dict[str, Any] = {
-        "users": users[start:end],
-        "groups": [],
-        "invitees": invitees[max(0, start - len(users)) : max(0, end - len(users))],
-    }
-    if end < len(users) + len(invitees):
+    answer, end = page_people(users, invitees, start, limit)
+    if end is not None:
         position = {"start": end, "limit": limit, "file": file.resource_id, "inherited": with_inherited}
         answer["cursor"] = write_cursor(call.state, "file_members", call.user, position)
     return answer

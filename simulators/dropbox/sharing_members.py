@@ -15,6 +15,7 @@ from simulators.dropbox.sharing_people import (
     build_level,
     build_membership,
     find_person,
+    page_people,
     read_level,
     refuse_member,
 )
@@ -201,13 +202,8 @@ def _list(call: Call, namespace: Namespace, limit: int, start: int) -> dict[str,
         for number, level in namespace.members.items()
     ]
     invitees = [build_invitee(email, level) for email, level in namespace.invitees.items()]
-    end = start + limit
-    answer: dict[str, Any] = {
-        "users": users[start:end],
-        "groups": [],
-        "invitees": invitees[max(0, start - len(users)) : max(0, end - len(users))],
-    }
-    if end < len(users) + len(invitees):
+    answer, end = page_people(users, invitees, start, limit)
+    if end is not None:
         position = {"start": end, "limit": limit, "folder": namespace.namespace_id}
         answer["cursor"] = write_cursor(call.state, "folder_members", call.user, position)
     return answer

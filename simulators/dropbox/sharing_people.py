@@ -72,6 +72,19 @@ def build_invitee(email: str, level: AccessLevel) -> dict[str, Any]:
     }
 
 
+def page_people(
+    users: list[dict[str, Any]], invitees: list[dict[str, Any]], start: int, limit: int
+) -> tuple[dict[str, Any], int | None]:
+    """A page of members, those without an account last, and where the next one starts, if there is one."""
+    end = start + limit
+    page = {
+        "users": users[start:end],
+        "groups": [],
+        "invitees": invitees[max(0, start - len(users)) : max(0, end - len(users))],
+    }
+    return page, end if end < len(users) + len(invitees) else None
+
+
 def build_level(level: AccessLevel | None) -> dict[str, Any]:
     """MemberAccessLevelResult."""
     return {} if level is None else {"access_level": {".tag": level.value}}

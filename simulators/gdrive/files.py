@@ -144,7 +144,10 @@ def _search(call: Call) -> list[str]:
     found = [
         file
         for file in _list_candidates(call, query)
-        if file.space == space and call.reaches(file) and (query is None or matcher.matches(file, query))
+        if file.space == space
+        and (query is None or matcher.matches(file, query))  # first: rights cost more
+        and call.reaches(file)
+        and access.is_listed(call.store, file, call.user)
     ]
     stale = take_fault(call.request, FaultKind.STALE)
     if stale is not None:
@@ -157,7 +160,7 @@ def _search(call: Call) -> list[str]:
 
 
 def _list_candidates(call: Call, query: Query | None) -> list[DriveFile]:
-    """What lies in the corpora that are asked for and in the caller's sight."""
+    """What lies in the corpora that are asked for, in the caller's sight or not."""
     corpora, drive_id = call.text("corpora") or call.text("corpus"), call.text("driveId") or call.text("teamDriveId")
     includes_drives = call.flag("includeItemsFromAllDrives") or call.flag("includeTeamDriveItems")
     if corpora not in CORPORA:
@@ -173,7 +176,7 @@ def _list_candidates(call: Call, query: Query | None) -> list[DriveFile]:
     found = []
     only = find_parent(query) if query is not None else None
     for file in call.store.list_all() if only is None else call.store.list_children(call.resolve(only)):
-        if file.is_root or not access.is_listed(call.store, file, call.user):
+        if file.is_root:
             continue
         if file.drive_id is None:
             is_in = not drive_id

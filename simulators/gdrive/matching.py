@@ -97,8 +97,8 @@ class Matcher:
             text = self._texts[file.id] = _read_text(file)
         if wanted.startswith('"') and wanted.endswith('"') and len(wanted) > 1:
             return wanted[1:-1].casefold() in text
-        words = set(_split(text))
-        return all(word in words for word in _split(wanted.casefold()))
+        words, wanted_words = set(_split(text)), _split(wanted.casefold())
+        return bool(wanted_words) and all(word in words for word in wanted_words)
 
 
 MEANINGS: dict[str, Callable[[Matcher, DriveFile, Term], bool]] = {

@@ -140,7 +140,7 @@ def add_revision(call: Call, file: DriveFile, blob: Blob, media_type: str | None
         id=number,
         blob=blob,
         mime_type=file.mime_type,
-        modified_at=call.store.now(),
+        modified_at=file.modified_at,
         modified_by=call.user.number,
         filename=file.original_filename or file.name,
         is_kept=is_kept,

@@ -14,6 +14,8 @@ from app.core.state import build_registry_from
 from connectors.core.service import Registry
 from tests.app.sharing import SERVICE, SharingDrive, connect_sharing
 from tests.servers.api import Api, Caller, build_settings, running_api
+from tests.servers.loop import entered_beside
+from tests.servers.origin import Origin
 from tests.servers.postgres import create_database
 
 # What servers in this process log is read by nobody, and drawing it takes longer than most requests.
@@ -43,6 +45,13 @@ def caller(api: Api) -> Caller:
 def client(caller: Caller) -> Iterator[httpx.Client]:
     with caller.client() as opened:
         yield opened
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server somewhere else, which says what a test wants."""
+    with entered_beside(Origin) as running:
+        yield running
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ OWNER_COLUMNS = (
     "task_id",
     "transfer_file_id",
 )
-WRITTEN_BESIDE = frozenset({"requests"})
-"""The log grows by what anybody asks, some of it for the victim's application."""
+WRITTEN_BESIDE = frozenset({"requests", "consents"})
+"""The log grows by what anybody asks, some of it for the victim's application; consents are of browsers, by a hash."""
 SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": "1"}
 PROTECTED = frozenset(
     {*OWNER_COLUMNS, "created_at", "is_admin", "is_verified", "scope", "token_hash", "key_hash", "sealed_credentials"}
@@ -91,7 +91,7 @@ def read_folder(folder: Path) -> dict[str, tuple[str, int]]:
 
 def read_store(store: SharingConnector) -> object:
     """Everything in it, as it is now."""
-    return deepcopy((store.nodes, store.histories, store.permissions, store.properties))
+    return deepcopy((store.nodes, store.trash, store.histories, store.permissions, store.properties))
 
 
 def read_protected(victim: Victim) -> dict[str, list[tuple[object, ...]]]:

@@ -13,7 +13,7 @@ import yaml
 
 from app.core.metrics import METRICS, OUTCOMES
 from tests.architecture.tree import ROOT
-from tests.servers.loop import run_beside
+from tests.servers.loop import entered_beside
 from tests.servers.missing import skipping_when_missing
 from tests.servers.nginx import find_nginx, running_nginx
 from tests.servers.origin import Origin, reply
@@ -59,17 +59,14 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of nginx as `deploy/` describes it, before a server that answers everything."""
     with skipping_when_missing():
         find_nginx()
-    port, origin = find_free_port(), Origin()
-    run_beside(origin.__aenter__())
-    for path in ("/metrics", "/metrics/", "//metrics", "/%6Detrics", "/health", "/v1/metrics"):
-        origin.on(path, reply(200, body=b"reached"))
-    text = (DEPLOY / "nginx.conf").read_text().replace("listen 8000;", f"listen 127.0.0.1:{port};")
-    http = re.sub(r"server [\w-]+:8000 ", f"server 127.0.0.1:{origin.port} ", text)
-    try:
+    port = find_free_port()
+    with entered_beside(Origin) as origin:
+        for path in ("/metrics", "/metrics/", "//metrics", "/%6Detrics", "/health", "/v1/metrics"):
+            origin.on(path, reply(200, body=b"reached"))
+        text = (DEPLOY / "nginx.conf").read_text().replace("listen 8000;", f"listen 127.0.0.1:{port};")
+        http = re.sub(r"server [\w-]+:8000 ", f"server 127.0.0.1:{origin.port} ", text)
         with running_nginx(Path(tmp_path_factory.mktemp("nginx")), http, ready_port=find_free_port()):
             yield port
-    finally:
-        run_beside(origin.__aexit__(None, None, None))
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6Detrics", "/v1/../metrics"])

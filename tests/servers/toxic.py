@@ -16,13 +16,13 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
 from typing import Self
 
-from tests.servers.loop import CALL_SECONDS_MAX, run_beside
+from tests.servers.loop import CALL_SECONDS_MAX, entered_beside
 from tests.servers.toxics import Direction, Hit, Piece, Toxic
 
 PIECE_BYTES_MAX = 16 * 1024
@@ -313,15 +313,6 @@ async def _open_end(connected: socket.socket) -> _End:
     return _End(reader, writer)
 
 
-@contextmanager
-def running_toxic_proxy(host: str, port: int, *, random: Random) -> Iterator[ToxicProxy]:
+def running_toxic_proxy(host: str, port: int, *, random: Random) -> AbstractContextManager[ToxicProxy]:
     """A proxy beside the tests, in a thread of its own."""
-
-    async def start() -> ToxicProxy:
-        return await ToxicProxy(host, port, random=random).__aenter__()
-
-    proxy = run_beside(start())
-    try:
-        yield proxy
-    finally:
-        run_beside(proxy.__aexit__(None, None, None))
+    return entered_beside(lambda: ToxicProxy(host, port, random=random))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import Literal
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -13,6 +14,7 @@ from connectors.core.manifest import Limits
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -31,6 +33,7 @@ from connectors.core.resources import (
     VersionId,
     VersionPage,
 )
+from connectors.core.sharing import LinkChange, SharedLink, Subscription, Thumbnail
 
 
 class CheckingConnector(DelegatingConnector):
@@ -141,6 +144,10 @@ class CheckingConnector(DelegatingConnector):
         self._need(self.capabilities.list_recent, "recent files")
         return await super().list_recent(after=after, limit=limit)
 
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        self._need(self.capabilities.list_changes, "a feed of changes")
+        return await super().list_changes(cursor=cursor, limit=self._page_limit(limit))
+
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         self._need(self.capabilities.list_versions, "versions")
         return await super().list_versions(file, cursor=cursor, limit=self._page_limit(limit))
@@ -155,6 +162,52 @@ class CheckingConnector(DelegatingConnector):
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         self._need(self.capabilities.list_versions, "versions")
         return await super().restore_version(file, version)
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        self._need(self.capabilities.list_trash, "a list of what was deleted")
+        return await super().list_trash(cursor=cursor, limit=self._page_limit(limit))
+
+    async def restore(self, ref: Ref) -> Resource:
+        self._need(self.capabilities.restore, "taking things out of the trash")
+        self._need(ref.kind == "file" or self.capabilities.restore_folder, "taking folders out of the trash")
+        return await super().restore(ref)
+
+    async def get_thumbnail(
+        self, file: RawId, *, size_px: int, image_format: Literal["png", "jpeg"]
+    ) -> Thumbnail | None:
+        self._need(self.capabilities.get_thumbnail, "thumbnails")
+        return await super().get_thumbnail(file, size_px=size_px, image_format=image_format)
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        self._need(self.capabilities.list_links, "links of its own")
+        return await super().list_links(ref)
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        self._check_link(wish)
+        return await super().create_link(ref, wish)
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        self._check_link(change)
+        return await super().update_link(ref, link, change)
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        self._need(self.capabilities.create_link, "making and ending links")
+        await super().delete_link(ref, link)
+
+    async def subscribe(self, *, url: str, secret: str, seconds: int) -> Subscription:
+        self._need(self.capabilities.subscribe, "notices of changes")
+        return await super().subscribe(url=url, secret=secret, seconds=self._subscription_seconds(seconds))
+
+    async def renew_subscription(
+        self, subscription: Subscription, *, url: str, secret: str, seconds: int
+    ) -> Subscription:
+        self._need(self.capabilities.subscribe, "notices of changes")
+        seconds = self._subscription_seconds(seconds)
+        return await super().renew_subscription(subscription, url=url, secret=secret, seconds=seconds)
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        self._need(self.capabilities.subscribe, "notices of changes")
+        await super().unsubscribe(subscription)
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         self._need(self.capabilities.list_permissions, "permissions")
@@ -191,6 +244,20 @@ class CheckingConnector(DelegatingConnector):
     def call_raw(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
         self._need(self.capabilities.call_raw, "requests of its own kind")
         return super().call_raw(call)
+
+    def _check_link(self, change: LinkChange) -> None:
+        offered = self.capabilities
+        self._need(offered.create_link, "making and changing links")
+        self._need(not change.password or offered.link_password, "links with a password")
+        self._need(not change.expires_at or offered.link_expiry, "links that expire")
+        self._need(change.role != "writer" or offered.link_writer, "links to change things with")
+        self._need(change.can_download is not False or offered.link_without_download, "links without download")
+
+    def _subscription_seconds(self, seconds: int) -> int:
+        seconds_max = self.manifest.limits.subscription_seconds_max
+        if seconds < 1:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, f"a subscription lasts at least a second, not {seconds}")
+        return seconds if seconds_max is None else min(seconds, seconds_max)
 
     def _check_seconds(self, seconds: int) -> None:
         seconds_max = self.manifest.limits.signed_url_seconds_max
@@ -238,6 +305,7 @@ def check_name(name: str, limits: Limits) -> None:
     if forbidden:
         raise _invalid_name(f"a name cannot contain {' '.join(map(repr, forbidden))}; leave it out")
     _check_length("name", name, limits.name_bytes_max)
+    _check_characters("a name", name, limits.name_characters_max)
 
 
 def check_path(path: str, limits: Limits) -> None:

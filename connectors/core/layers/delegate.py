@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
@@ -13,6 +13,7 @@ from connectors.core.manifest import Capabilities
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.resources import (
     ByteRange,
+    ChangePage,
     Download,
     File,
     Folder,
@@ -33,6 +34,7 @@ from connectors.core.resources import (
     VersionId,
     VersionPage,
 )
+from connectors.core.sharing import LinkChange, SharedLink, Subscription, Thumbnail
 
 ResultT = TypeVar("ResultT")
 StreamT = TypeVar("StreamT", Download, RawReply)
@@ -137,6 +139,9 @@ class DelegatingConnector(Connector):
     async def list_recent(self, *, after: datetime | None = None, limit: int = 1000) -> Page:
         return await self._run("list_recent", "", self._inner.list_recent(after=after, limit=limit))
 
+    async def list_changes(self, *, cursor: str | None = None, limit: int = 1000) -> ChangePage:
+        return await self._run("list_changes", "", self._inner.list_changes(cursor=cursor, limit=limit))
+
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         return await self._run("list_versions", file, self._inner.list_versions(file, cursor=cursor, limit=limit))
 
@@ -147,6 +152,42 @@ class DelegatingConnector(Connector):
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         return await self._run("restore_version", file, self._inner.restore_version(file, version))
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        return await self._run("list_trash", "", self._inner.list_trash(cursor=cursor, limit=limit))
+
+    async def restore(self, ref: Ref) -> Resource:
+        return await self._run("restore", ref.raw_id, self._inner.restore(ref))
+
+    async def get_thumbnail(
+        self, file: RawId, *, size_px: int, image_format: Literal["png", "jpeg"]
+    ) -> Thumbnail | None:
+        call = self._inner.get_thumbnail(file, size_px=size_px, image_format=image_format)
+        return await self._run("get_thumbnail", file, call)
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        return await self._run("list_links", ref.raw_id, self._inner.list_links(ref))
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        return await self._run("create_link", ref.raw_id, self._inner.create_link(ref, wish))
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        return await self._run("update_link", ref.raw_id, self._inner.update_link(ref, link, change))
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        return await self._run("delete_link", ref.raw_id, self._inner.delete_link(ref, link))
+
+    async def subscribe(self, *, url: str, secret: str, seconds: int) -> Subscription:
+        return await self._run("subscribe", "", self._inner.subscribe(url=url, secret=secret, seconds=seconds))
+
+    async def renew_subscription(
+        self, subscription: Subscription, *, url: str, secret: str, seconds: int
+    ) -> Subscription:
+        call = self._inner.renew_subscription(subscription, url=url, secret=secret, seconds=seconds)
+        return await self._run("renew_subscription", "", call)
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        return await self._run("unsubscribe", "", self._inner.unsubscribe(subscription))
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         return await self._run("list_permissions", ref.raw_id, self._inner.list_permissions(ref))

@@ -40,7 +40,8 @@ class WalkingConnector(DelegatingConnector):
 
     - Pages that end early are partial and go on from their cursor, which holds the whole place: nothing is kept here.
     - Folders that go meanwhile, or may not be read, hold nothing. unsupported for trees deeper than can be walked.
-    - Search finds names that contain the query, whatever the case or Unicode composition.
+    - Search finds names that contain the query, whatever the case or Unicode composition. A provider's own search is
+      used where it can be kept to the folder.
     - Files whose time is unknown are the least recent of all, and not later than any `after`.
     """
 
@@ -62,7 +63,7 @@ class WalkingConnector(DelegatingConnector):
         self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
     ) -> Page:
         native = self._inner.capabilities
-        if native.search:
+        if native.search and (native.search_below or folder in {None, self.manifest.root.raw_id}):
             return await super().search(query, folder=folder, cursor=cursor, limit=limit)
         folder, wanted = folder or self.manifest.root.raw_id, fold(query)
         scope = build_scope("flat search" if native.list_recursive else "search", folder, wanted)

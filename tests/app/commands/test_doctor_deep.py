@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.accounts.callers import load_row, open_credentials, seal_credentials
+from app.accounts.callers import load_row
+from app.accounts.credentials import open_credentials, seal_credentials
 from app.core.settings import Settings
 from app.core.state import State, build_state
 from app.doctor import providers

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from app.core.errors import ErrorCode
@@ -11,7 +9,6 @@ from app.disconnecting import service
 from app.uploads import service as uploads
 from tests.app.disconnecting.conftest import Leaving
 from tests.app.drive import read_error, wait_until
-from tests.servers.loop import run_beside
 from tests.servers.origin import Exchange, Origin
 from tests.servers.toxics import Direction, Down, Timeout, Toxic
 
@@ -53,14 +50,6 @@ def test_upload_that_nobody_can_abort_any_more_is_forgotten_after_its_claim(
     leaving.client.delete(leaving.caller.account_url)
     leaving.caller.api.run(uploads.abort_expired(leaving.caller.api.state))
     assert leaving.read_upload(upload_id) == "aborted"
-
-
-@pytest.fixture
-def origin() -> Iterator[Origin]:
-    started = Origin()
-    run_beside(started.__aenter__())
-    yield started
-    run_beside(started.__aexit__(None, None, None))
 
 
 def fetch_some(leaving: Leaving, origin: Origin, *, is_cut: bool) -> str:

@@ -26,6 +26,7 @@ PUBLIC = {
     ErrorKind.NOT_MODIFIED: (500, "internal_error"),  # no route asks for it
     ErrorKind.RANGE_INVALID: (416, "range_not_satisfiable"),
     ErrorKind.CURSOR_INVALID: (400, "invalid_parameters"),
+    ErrorKind.CURSOR_RESET: (400, "invalid_parameters"),
     ErrorKind.INVALID_PARTS: (400, "invalid_parameters"),
     ErrorKind.SOURCE_FAILED: (400, "bad_request"),
     ErrorKind.ADDRESS_REFUSED: (403, "forbidden"),

@@ -11,8 +11,6 @@ import pytest
 from tests.app.drive import Drive
 from tests.app.tasks.conftest import Tasks
 from tests.servers.api import Api, Caller, build_settings, running_api
-from tests.servers.loop import run_beside
-from tests.servers.origin import Origin
 from tests.servers.postgres import create_database
 
 BYTES_MAX = 30_000_000
@@ -28,14 +26,6 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     )
     with running_api(settings) as running:
         yield running
-
-
-@pytest.fixture
-def origin() -> Iterator[Origin]:
-    started = Origin()
-    run_beside(started.__aenter__())
-    yield started
-    run_beside(started.__aexit__(None, None, None))
 
 
 @pytest.fixture

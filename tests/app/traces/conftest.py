@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -20,7 +19,7 @@ from tests.app.drive import Drive, wait_until
 from tests.connectors.core.fakes import SET, build_manifest, http_request
 from tests.connectors.core.memory import MemoryConnector
 from tests.servers.api import Api, Caller, build_settings, running_api
-from tests.servers.loop import run_beside
+from tests.servers.loop import entered_beside
 from tests.servers.origin import Origin, reply
 
 MANIFEST = build_manifest()
@@ -38,17 +37,6 @@ class HttpDrive(MemoryConnector):
         url = f"{self._url}{parent}?name={name}"
         await (await self._send_http(http_request("PUT", url, intent=SET))).aread()
         return Folder(raw_id=RawId("made"), name=name)
-
-
-@contextmanager
-def running_origin() -> Iterator[Origin]:
-    """A scripted HTTP server of its own until the block ends."""
-    origin = Origin()
-    run_beside(origin.__aenter__())
-    try:
-        yield origin
-    finally:
-        run_beside(origin.__aexit__(None, None, None))
 
 
 @dataclass(frozen=True)
@@ -96,14 +84,14 @@ def _read_value(value: AnyValue) -> str | int:
 
 @pytest.fixture(scope="module")
 def collecting() -> Iterator[Origin]:
-    with running_origin() as origin:
+    with entered_beside(Origin) as origin:
         origin.on("/v1/traces", reply(200))
         yield origin
 
 
 @pytest.fixture(scope="module")
 def storage() -> Iterator[Origin]:
-    with running_origin() as origin:
+    with entered_beside(Origin) as origin:
         yield origin
 
 

@@ -12,8 +12,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from app.core import traces
 from app.core.settings import Settings
 from tests.app.drive import Drive, read_json, wait_until
-from tests.app.traces.conftest import Collector, read_attributes, running_origin
+from tests.app.traces.conftest import Collector, read_attributes
 from tests.servers.api import build_settings, running_api
+from tests.servers.loop import entered_beside
 from tests.servers.origin import Exchange, Origin, deaf, reply
 from tests.servers.ports import find_free_port
 
@@ -150,7 +151,7 @@ def test_requests_and_the_servers_end_do_not_wait_for_a_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(traces, "STOP_SECONDS_MAX", 0.3)
-    with running_origin() as origin:
+    with entered_beside(Origin) as origin:
         origin.on("/v1/traces", deaf(30.0) if way == "silent" else reply(500))
         endpoint = f"http://127.0.0.1:{find_free_port()}/v1/traces" if way == "refused" else origin.url("/v1/traces")
         with running_api(build_settings(tmp_path, traces_endpoint=endpoint)) as api:

@@ -97,6 +97,7 @@ async def test_file_is_empty_when_there_are_no_parts(space: Space, size_bytes: i
     assert await space.read(file.raw_id) == b""
 
 
+@pytest.mark.needs("upload_parts_replaceable")
 async def test_last_bytes_count_when_a_part_is_sent_again(space: Space, session: UploadSession) -> None:
     await space.connector.put_part(session, 1, BytesSource(b"first and longer"))
     part = await space.connector.put_part(session, 1, BytesSource(b"second"))
@@ -181,10 +182,16 @@ async def test_part_can_be_sent_again_when_the_first_try_was_cancelled(space: Sp
 
 
 async def test_nothing_is_seen_when_upload_is_aborted(space: Space, session: UploadSession) -> None:
-    part = await space.connector.put_part(session, 1, BytesSource(b"x"))
+    await space.connector.put_part(session, 1, BytesSource(b"x"))
     await space.connector.abort_upload(session)
     await space.connector.abort_upload(session)
     await space.holds()
+
+
+@pytest.mark.needs("upload_abort_final")
+async def test_nothing_can_be_made_of_an_upload_when_it_was_aborted(space: Space, session: UploadSession) -> None:
+    part = await space.connector.put_part(session, 1, BytesSource(b"x"))
+    await space.connector.abort_upload(session)
     with refused(ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS):
         await space.connector.put_part(session, 1, BytesSource(b"x"))
     with refused(ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS):

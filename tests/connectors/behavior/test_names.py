@@ -57,6 +57,7 @@ def is_storable(name: str, limits: Limits) -> bool:
     except UnicodeEncodeError:
         return False
     is_short = limits.name_bytes_max is None or size_bytes <= limits.name_bytes_max
+    is_short = is_short and (limits.name_characters_max is None or len(name) <= limits.name_characters_max)
     is_allowed = name not in {"", *limits.names_forbidden}
     return is_short and is_allowed and not set(name) & set(limits.name_characters_forbidden)
 

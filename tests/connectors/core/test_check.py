@@ -85,6 +85,14 @@ async def test_name_passes_when_it_just_fits(memory: MemoryConnector, name: str)
     assert (await CheckingConnector(memory).create_folder(ROOT, name)).name == name
 
 
+async def test_name_is_refused_when_it_has_too_many_characters(memory: MemoryConnector) -> None:
+    memory.__dict__["manifest"] = build_manifest(limits=Limits(name_characters_max=5))
+    checking = CheckingConnector(memory)
+    assert (await checking.create_folder(ROOT, "ü" * 5)).name == "ü" * 5
+    with pytest.raises(ConnectorError, match="5 characters, this one has 6"):
+        await checking.create_folder(ROOT, "ü" * 6)
+
+
 async def test_message_says_the_limit_and_what_to_do(memory: MemoryConnector) -> None:
     with pytest.raises(ConnectorError, match="10 bytes in UTF-8, this one has 12; shorten it"):
         await CheckingConnector(memory).create_folder(ROOT, "ü" * 6)
@@ -113,6 +121,7 @@ async def test_path_is_refused_when_no_names_can_make_it_up(memory: MemoryConnec
         lambda c: c.copy(FOLDER, parent=ROOT),
         lambda c: c.search("a"),
         lambda c: c.get_quota(),
+        lambda c: c.list_changes(),
         lambda c: c.start_upload(ROOT, "a", size_bytes=1, on_conflict=FAIL),
         lambda c: c.put_part(session(1), 1, EMPTY),
         lambda c: c.finish_upload(session(1), []),

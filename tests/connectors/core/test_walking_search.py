@@ -69,6 +69,22 @@ class TestSearch:
         await build(native).search("A", folder=RawId("1"), cursor="c", limit=3)
         assert native.calls == [("search", ("A", RawId("1"), "c", 3))]
 
+    async def test_folders_are_looked_through_when_native_search_cannot_be_kept_to_one(self) -> None:
+        class Searching(MemoryConnector):
+            async def search(
+                self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
+            ) -> Page:
+                self.calls.append(("search", (query, folder, cursor, limit)))
+                return Page([])
+
+        native = Searching(manifest=build_manifest(capabilities=Capabilities(search=True, search_below=False)))
+        folder = native.add("/a")
+        fill(native, "/a/x.txt", "/x.txt")
+        for everywhere in (None, ROOT):
+            await build(native).search("x", folder=everywhere)
+        assert native.calls == [("search", ("x", everywhere, None, 1000)) for everywhere in (None, ROOT)]
+        assert [found.name for found in (await build(native).search("x", folder=folder)).resources] == ["x.txt"]
+
     async def test_pages_are_no_larger_than_the_provider_gives(self) -> None:
         memory = MemoryConnector(manifest=build_manifest(limits=Limits(page_items_max=7)))
         await build(memory).search("x")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tests.connectors.faulty.operations import BEFORE, FILES, FOLDERS, NEW, OLD
 from tests.connectors.faulty.subject import Place, Subject
 from tests.servers import lies
 from tests.servers.api import Api, build_settings, running_api
-from tests.servers.loop import run_beside
+from tests.servers.loop import entered_beside
 from tests.servers.lying import Lie, LyingProxy
 from tests.servers.origin import Seen
 
@@ -98,25 +97,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield running
 
 
-@contextmanager
-def running_lying_proxy(subject: Subject) -> Iterator[LyingProxy]:
-    """A proxy beside the tests, where the API runs."""
-
-    async def start() -> LyingProxy:
-        return await LyingProxy(*subject.address).__aenter__()
-
-    proxy = run_beside(start())
-    try:
-        yield proxy
-    finally:
-        run_beside(proxy.__aexit__(None, None, None))
-
-
 @pytest.fixture
 def scene(subject: Subject, api: Api) -> Iterator[Scene]:
     place = subject.make_place()
     place.fill(FILES, FOLDERS)
-    with running_lying_proxy(subject) as proxy:
+    with entered_beside(lambda: LyingProxy(*subject.address)) as proxy:
         body = {"service": subject.service, **place.build_credentials(proxy.origin)}
         caller = api.create_caller(lambda *_: body)
         with caller.client() as client:

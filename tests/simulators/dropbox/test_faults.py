@@ -17,7 +17,7 @@ from dropbox.exceptions import ApiError, InternalServerError, RateLimitError
 from simulators.core.faults import Budget, Chance, Fault, FaultKind, Faults, Rule
 from simulators.core.world import SANDBOX_CLIENT
 from tests.servers.dropbox import Place
-from tests.servers.loop import run_beside
+from tests.servers.loop import entered_beside, run_beside
 from tests.servers.scripted import Reply, ScriptedServer, Seen
 
 UPLOAD = "upload$"
@@ -161,10 +161,8 @@ def listener() -> Iterator[ScriptedServer]:
         challenge = parse_qs(urlsplit(seen.target).query).get("challenge", [""])[0]
         return Reply(body=challenge.encode(), headers={"Content-Type": "text/plain"})
 
-    server = ScriptedServer(answer)
-    run_beside(server.__aenter__())
-    yield server
-    run_beside(server.__aexit__(None, None, None))
+    with entered_beside(lambda: ScriptedServer(answer)) as server:
+        yield server
 
 
 def test_an_application_is_told_of_changes_with_its_signature(place: Place, listener: ScriptedServer) -> None:

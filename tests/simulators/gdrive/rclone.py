@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from simulators.core.world import SANDBOX_CLIENT
 from tests.servers.detour import Detour, running_detour
 from tests.servers.gdrive import Place, running_place
 from tests.servers.rclone import find_rclone
 from tests.servers.tls import issue_certificate
+from tests.simulators.rclone import build_remote, run_rclone
 
 HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
-RUN_SECONDS_MAX = 100
 CHUNK = "256k"
 QUICK = (
     "--retries=1",
@@ -41,37 +37,14 @@ class Rclone:
     def run(self, *arguments: str | Path, fails: bool = False) -> str:
         """Runs a command to its end and returns what it says; it succeeds unless it is to fail."""
         options = ["--config", self.config, "--http-proxy", self.detour.url, "--ca-cert", self.authority]
-        done = subprocess.run(
-            [self.program, *map(str, options), *QUICK, "--drive-upload-cutoff", CHUNK, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS_MAX,
-            check=False,
-        )
-        assert (done.returncode != 0) is fails, done.stderr
-        return done.stdout + (done.stderr if fails else "")
+        command = [self.program, *map(str, options), *QUICK, "--drive-upload-cutoff", CHUNK, *arguments]
+        return run_rclone(*command, fails=fails)
 
     def add_remote(self, name: str, number: int, **options: str) -> None:
         """A user's Drive, signed in with a token that has just ended."""
-        access_token, refresh_token = self.place.issue(number)
-        self.place.world.grants.expire(access_token)
-        ended = datetime.now(UTC) - timedelta(hours=1)
-        token = {
-            "access_token": access_token,
-            "token_type": "Bearer",
-            "refresh_token": refresh_token,
-            "expiry": ended.isoformat(),
-        }
-        lines = {
-            "type": "drive",
-            "client_id": SANDBOX_CLIENT.client_id,
-            "client_secret": SANDBOX_CLIENT.client_secret,
-            "scope": "drive",
-            "token": json.dumps(token),
-            **options,
-        }
+        lines = {"scope": "drive", **options}
         with self.config.open("a") as file:
-            file.write(f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in lines.items()))
+            file.write(build_remote(name, "drive", self.place.world, self.place.issue(number), lines))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.loop import run_beside
+from tests.servers.loop import entered_beside
 from tests.servers.origin import Origin, reply
 
 PROCESSES_COUNT = 3  # without the rest at the end, about every other one is aborted
@@ -38,11 +38,9 @@ sys.exit(7)
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    origin = Origin()
-    run_beside(origin.__aenter__())
-    origin.on("/", reply(200, body=b"ok"))
-    yield origin.url("/")
-    run_beside(origin.__aexit__(None, None, None))
+    with entered_beside(Origin) as origin:
+        origin.on("/", reply(200, body=b"ok"))
+        yield origin.url("/")
 
 
 def test_exit_status_is_kept_when_a_process_ends_just_after_its_last_call(url: str) -> None:

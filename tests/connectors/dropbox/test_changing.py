@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import pytest
+
+from connectors.core.bytesource import BytesSource
+from connectors.core.clock import ManualClock
+from connectors.core.connector import Connector
+from connectors.core.errors import ErrorKind
+from connectors.core.resources import File, Folder, OnConflict, PermissionChange, RawId, Ref
+from connectors.core.stack import Runtime
+from connectors.dropbox.manifest import MANIFEST
+from simulators.core.faults import FaultKind
+from simulators.dropbox.scopes import DEFAULT_SCOPES
+from tests.connectors.behavior.space import refused
+from tests.connectors.dropbox.conftest import ADA, BEN, Fail
+from tests.connectors.dropbox.target import open_account
+from tests.servers.dropbox import Place
+
+ROOT = MANIFEST.root.raw_id
+
+
+async def put(connector: Connector, name: str, parent: RawId = ROOT) -> File:
+    return await connector.upload(parent, name, BytesSource(b"bytes"), on_conflict=OnConflict.FAIL)
+
+
+async def names(connector: Connector) -> list[str]:
+    return [resource.name for resource in (await connector.list_folder(ROOT)).resources]
+
+
+class TestCaseOfLetters:
+    async def test_it_changes_when_nothing_else_does(self, connector: Connector) -> None:
+        folder = await connector.create_folder(ROOT, "folder")
+        inside = await put(connector, "inside", folder.raw_id)
+        renamed = await connector.update(folder.ref, name="FOLDER")
+        assert (renamed.name, renamed.raw_id) == ("FOLDER", folder.raw_id)
+        assert (await connector.get(inside.ref)).path == "/FOLDER/inside"
+
+    async def test_old_name_is_back_when_the_second_step_is_refused(self, connector: Connector, fail: Fail) -> None:
+        file = await put(connector, "name")
+        fail(FaultKind.UNAVAILABLE, "move_v2", skip=2, times=4)
+        with refused(ErrorKind.UNAVAILABLE):
+            await connector.update(file.ref, name="NAME")
+        assert await names(connector) == ["name"]
+
+
+class TestDelete:
+    async def test_versions_are_kept_when_it_goes_to_the_trash_and_not_when_it_is_permanent(
+        self, place: Place, connector: Connector
+    ) -> None:
+        for is_permanent in (False, True):
+            file = await put(connector, "a")
+            await connector.delete(file.ref, is_permanent=is_permanent)
+            assert (file.etag in place.state.space.versions) is not is_permanent
+
+    async def test_words_say_what_is_missing_when_the_app_may_not_delete_for_good(
+        self, place: Place, runtime: Runtime
+    ) -> None:
+        connector = open_account(place, ADA, runtime, scopes=DEFAULT_SCOPES)
+        file = await put(connector, "a")
+        with refused(ErrorKind.PERMISSION_DENIED) as caught:
+            await connector.delete(file.ref, is_permanent=True)
+        assert "scope" in caught.value.message
+        assert await names(connector) == ["a"]
+
+
+class TestPermissions:
+    @pytest.fixture
+    def ada(self, place: Place, runtime: Runtime) -> Connector:
+        return open_account(place, ADA, runtime)
+
+    async def test_folder_is_shared_when_somebody_is_to_have_it(
+        self, place: Place, ada: Connector, runtime: Runtime
+    ) -> None:
+        folder = await ada.create_folder(ROOT, "folder")
+        await put(ada, "inside", folder.raw_id)
+        wishes = [
+            PermissionChange(role="writer", email="ben@example.com"),
+            PermissionChange(role="reader", email="new@example.com"),
+        ]
+        granted = await ada.set_permissions(folder.ref, wishes, is_replacing=False)
+        assert [(each.role, each.raw_role, each.email) for each in granted] == [
+            ("owner", "owner", "ada@example.com"),
+            ("writer", "editor", "ben@example.com"),
+            ("reader", "viewer", "new@example.com"),
+        ]
+        seen = (await open_account(place, BEN, runtime).list_folder(ROOT)).resources
+        assert [(type(each), each.name) for each in seen] == [(Folder, "folder")]
+        assert (await ada.get(folder.ref)).raw_id == folder.raw_id
+
+    async def test_somebody_is_removed_when_the_job_is_done(self, ada: Connector, clock: ManualClock) -> None:
+        folder = await ada.create_folder(ROOT, "folder")
+        ben = PermissionChange(role="reader", email="ben@example.com")
+        await ada.set_permissions(folder.ref, [ben], is_replacing=False)
+        assert clock.sleeps == []
+        left = await ada.set_permissions(folder.ref, [], is_replacing=True)
+        assert [permission.role for permission in left] == ["owner"]
+        assert clock.sleeps != []
+
+    async def test_role_is_changed_and_others_removed_when_replaced(self, ada: Connector) -> None:
+        file = await put(ada, "a.txt")
+        both = [PermissionChange(role="reader", email=email) for email in ("ben@example.com", "cleo@example.org")]
+        await ada.set_permissions(file.ref, both, is_replacing=False)
+        only = PermissionChange(role="writer", email="BEN@example.com")
+        left = await ada.set_permissions(file.ref, [only], is_replacing=True)
+        assert [(each.role, each.email) for each in left] == [
+            ("owner", "ada@example.com"),
+            ("writer", "ben@example.com"),
+        ]
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            PermissionChange(role="owner", email="ben@example.com"),
+            PermissionChange(role="reader", type="anyone"),
+            PermissionChange(role="reader", type="domain", raw_id="example.com"),
+        ],
+    )
+    async def test_unsupported_and_nothing_is_shared_when_dropbox_has_no_such_permission(
+        self, ada: Connector, wish: PermissionChange
+    ) -> None:
+        folder = await ada.create_folder(ROOT, "folder")
+        with refused(ErrorKind.UNSUPPORTED):
+            await ada.set_permissions(folder.ref, [wish], is_replacing=False)
+        assert len(await ada.list_permissions(folder.ref)) == 1
+
+    async def test_root_has_its_owner_and_cannot_be_shared(self, ada: Connector) -> None:
+        assert [each.email for each in await ada.list_permissions(MANIFEST.root)] == ["ada@example.com"]
+        with refused(ErrorKind.UNSUPPORTED):
+            wish = PermissionChange(role="reader", email="ben@example.com")
+            await ada.set_permissions(Ref("folder", ROOT), [wish], is_replacing=False)
+
+
+class TestProperties:
+    async def test_a_new_template_is_made_when_the_old_one_is_gone(self, place: Place, connector: Connector) -> None:
+        file = await put(connector, "a")
+        await connector.update_properties(file.raw_id, {"key": "value"})
+        assert len(place.state.templates) == 1
+        place.state.templates.clear()
+        with refused(ErrorKind.NOT_FOUND):
+            await connector.update_properties(file.raw_id, {"key": "value"})
+        await connector.update_properties(file.raw_id, {"key": "value"})
+        assert len(place.state.templates) == 1
+
+    async def test_invalid_name_and_nothing_changes_when_letters_need_too_many_bytes(
+        self, connector: Connector
+    ) -> None:
+        file = await put(connector, "a")
+        await connector.update_properties(file.raw_id, {"key": "value"})
+        with refused(ErrorKind.INVALID_NAME):
+            await connector.update_properties(file.raw_id, {"key": "\u65e5" * 400})
+        assert [(each.key, each.value) for each in await connector.list_properties(file.raw_id)] == [("key", "value")]
+
+    async def test_colons_and_digits_come_back_when_they_are_in_key_or_value(self, connector: Connector) -> None:
+        file = await put(connector, "a")
+        wanted = {"1:2": "3:4", ":": ":", "12": ""}
+        returned = await connector.update_properties(file.raw_id, {**wanted})
+        assert {each.key: each.value for each in returned} == wanted
+        assert await connector.list_properties(file.raw_id) == returned
