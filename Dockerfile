@@ -14,6 +14,7 @@ RUN python -m pip --python /opt/kloudless/bin/python install --only-binary :all:
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY connectors connectors
+COPY sandbox sandbox
 COPY simulators simulators
 COPY migrations migrations
 RUN python -m pip --python /opt/kloudless/bin/python install --no-deps .

@@ -23,8 +23,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.run ## start the server with a demo account on 127.0.0.1:8000
-	@exec $(BIN)/kloudless serve --demo
+run: $(VENV)/.run ## start the server on 127.0.0.1:8000 with demo accounts, and simulated providers beside it
+	@exec $(BIN)/kloudless demo
 
 test: $(VENV)/.dev ## set up and run the whole test suite, with coverage
 	@$(BIN)/python -m tests.run $(TEST_ARGS)

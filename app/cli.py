@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
-import structlog
 import typer
 from alembic.util import CommandError
 from pydantic import ValidationError
@@ -29,21 +26,18 @@ from app.backups.archive import BackupError
 from app.core.errors import ApiError
 from app.core.keys import KeyRing, KeysError
 from app.core.logging import set_up_logging
-from app.core.migrating import get_head, migrate, read_revision
+from app.core.migrating import get_head, migrate
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
-from app.demo import allow_this_machine, describe_demo, prepare_demo, show_metrics
 from app.disconnecting.service import disconnect_account
-from app.main import build_app
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
-from app.server import StartError, build_server, only_server, open_sockets, raise_descriptor_limit
+from app.server import StartError
+from app.serving import serve_until_stopped
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
-
-log = structlog.get_logger("app.cli")
 
 cli = typer.Typer(
     name="kloudless",
@@ -140,28 +134,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Make a demo application with a ready account first.")] = False,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM; an embedded database is migrated first."""
-    settings = Settings()
-    with only_server(settings):
-        if settings.is_embedded:
-            migrate(settings)
-        elif (revision := read_revision(settings.database_url_text)) != get_head():
-            raise StartError(f"The database is at revision {revision}, not {get_head()}; run: kloudless migrate")
-        listeners = open_sockets(settings)
-        greeting = f"Kloudless is ready.  API  {settings.base_url}/v1    Documentation  {settings.base_url}/docs"
-        if demo:
-            settings = allow_this_machine(settings)
-            prepared = _run(prepare_demo)
-            settings = show_metrics(settings, prepared)
-            greeting = describe_demo(settings, prepared)
-        if missing_count := raise_descriptor_limit(settings):
-            log.warning("fewer connections than the settings allow", missing_descriptors=missing_count)
-        app = build_app(settings)
-        server = build_server(app, settings, on_stop=app.state.signals.stop)
-        print(greeting, flush=True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=listeners)
-        print("Stopped.", flush=True)
+    serve_until_stopped(Settings(), has_demo=demo)
 
 
 @cli.command(name="migrate")

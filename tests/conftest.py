@@ -11,6 +11,7 @@ from tests.servers.missing import skipping_when_missing
 from tests.servers.postgres import running_postgres
 
 pytest_plugins = (
+    "tests.connectors.behavior.live",
     "tests.connectors.behavior.offers",
     "tests.connectors.faulty.extent",
     "tests.servers.secrecy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ _TEXT = re.compile(
     rf"(\.(?P<api>[a-z0-9_]+)(\.(?P<permission>{_QUOTED}|[\w./-]*)(:(?P<form>kloudless|raw))?)?)?",
     re.ASCII,
 )
+_UPSTREAM = re.compile(r"[!#-\[\]-~]+")  # RFC 6749, section 3.3
 _TEXTS = re.compile(rf"(?:{_QUOTED}|\S)+")
 
 
@@ -30,6 +31,7 @@ class Scope(NamedTuple):
     service: str | None
     api: str | None
     is_admin: bool = False
+    raw: tuple[str, ...] = ()  # the provider's own, to be asked for in the place of those that the connector declares
 
     def covers(self, service: str, api: str) -> bool:
         """True for an API of a service that is meant."""
@@ -49,7 +51,12 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
         name, api = match["name"], match["api"]
         if name in APIS and api is None:
             name, api = "any", name
-        scopes.append(Scope(None if name in EVERY else name, api, match["level"] == "admin"))
+        raw = tuple((match["permission"] or "").strip('"').split()) if match["form"] == "raw" else ()
+        if match["form"] == "raw" and not (raw and all(map(_UPSTREAM.fullmatch, raw))):
+            raise ValueError(f"{part!r} names no scope of the provider's")
+        if raw and name in EVERY:
+            raise ValueError(f"{part!r} has scopes of a provider's and does not say of which")
+        scopes.append(Scope(None if name in EVERY else name, api, match["level"] == "admin", raw))
     return tuple(scopes)
 
 
@@ -63,10 +70,24 @@ def select_services(text: str, offered: Iterable[str]) -> list[str]:
         service
         for service in offered
         if any(
-            not scope.is_admin and (scope.covers(service, STORAGE) or scope == Scope(service, IDENTITY_ONLY))
+            not scope.is_admin
+            and (scope.covers(service, STORAGE) or (scope.service, scope.api) == (service, IDENTITY_ONLY))
             for scope in scopes
         )
     ]
+
+
+def choose_upstream_scopes(text: str, service: str, declared: Sequence[str]) -> list[str]:
+    """What the provider is asked for: what is declared, or what the scopes say in the provider's own words instead.
+
+    Both, if among the scopes of the service there is one without such words.
+    """
+    scopes = [scope for scope in parse_scopes(text) if scope.service == service and not scope.is_admin]
+    raw = list(dict.fromkeys(name for scope in scopes for name in scope.raw))
+    if not raw:
+        return list(declared)
+    is_enough = all(scope.raw or scope.api == IDENTITY_ONLY for scope in scopes)
+    return raw if is_enough else list(dict.fromkeys([*declared, *raw]))
 
 
 @lru_cache(maxsize=SCOPES_CACHED_MAX)

@@ -29,46 +29,48 @@ class Tried:
 
 async def try_credentials(state: State, *, application_id: str, service: str, credentials: dict[str, str]) -> Tried:
     """Makes the first calls; ConnectorError says what is wrong."""
-    moment = datetime.fromtimestamp(0, UTC)
-    row = AccountRow(
-        id=0,
-        application_id=application_id,
-        service=service,
-        identity_key="",
-        label="",
-        sealed_credentials=seal_credentials(state, credentials, application_id=application_id, service=service),
-        is_active=True,
-        is_enabled=True,
-        is_admin=False,
-        is_verified=False,
-        scope="",
-        custom_properties={},
-        storage_region=None,
-        learned={},
-        token_expires_at=None,
-        refresh_token_expires_at=None,
-        grant_ended_at=None,
-        created_at=moment,
-        modified_at=moment,
-    )
-    trial = _Trial(state, row, credentials)
-    has_tokens = isinstance(find_service(state, service).manifest.auth, OAuth2)
-    tokens = SingleFlightTokens(trial.renew, token=read_token(credentials)) if has_tokens else None
-    # A key of its own: what is remembered of one try would else be believed of the next one's account.
-    connector = build_connector(state, row, tokens=tokens, account_key=f"try:{secrets.token_hex(KEY_BYTES)}")
-    identity, probe = await connector.get_identity(), await connector.probe()
+    trial = Trial(state, application_id=application_id, service=service, credentials=credentials)
+    identity, probe = await trial.connector.get_identity(), await trial.connector.probe()
     return Tried(identity=identity, probe=probe, credentials=trial.credentials)
 
 
-class _Trial:
-    """Tokens that are renewed before there is an account to keep them."""
+class Trial:
+    """Credentials with a connector; tokens are renewed before there is an account to keep them."""
 
-    def __init__(self, state: State, row: AccountRow, credentials: dict[str, str]) -> None:
-        self._state = state
-        self._row = row
+    def __init__(self, state: State, *, application_id: str, service: str, credentials: dict[str, str]) -> None:
+        moment = datetime.fromtimestamp(0, UTC)
         self.credentials = credentials
+        self.row = AccountRow(
+            id=0,
+            application_id=application_id,
+            service=service,
+            identity_key="",
+            label="",
+            sealed_credentials=seal_credentials(state, credentials, application_id=application_id, service=service),
+            is_active=True,
+            is_enabled=True,
+            is_admin=False,
+            is_verified=False,
+            scope="",
+            custom_properties={},
+            storage_region=None,
+            learned={},
+            token_expires_at=None,
+            refresh_token_expires_at=None,
+            grant_ended_at=None,
+            created_at=moment,
+            modified_at=moment,
+        )
+        self.tokens = SingleFlightTokens(self._renew, token=read_token(credentials))
+        has_tokens = isinstance(find_service(state, service).manifest.auth, OAuth2)
+        # A key of its own: what is remembered of one try would else be believed of the next one's account.
+        account_key = f"try:{secrets.token_hex(KEY_BYTES)}"
+        self.connector = build_connector(
+            state, self.row, tokens=self.tokens if has_tokens else None, account_key=account_key
+        )
+        self._state = state
 
-    async def renew(self) -> Token:
-        grant = await refresh_grant(self._state, self._row, self.credentials)
+    async def _renew(self) -> Token:
+        grant = await refresh_grant(self._state, self.row, self.credentials)
         self.credentials = merge_grant(self.credentials, grant)
         return read_token(self.credentials)

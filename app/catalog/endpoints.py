@@ -9,10 +9,11 @@ from fastapi import APIRouter, Path, Query, Request
 from msgspec import UNSET
 from starlette.responses import Response
 
+from app.accounts.clients import list_connectable
 from app.catalog.schemas import CapabilityResult, ServiceList, ServiceProperties, ServiceReply
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import Flag
+from app.core.http.reading import Flag, Text
 from app.core.http.replies import JsonReply, describe, get_request_state
 from app.core.state import get_state
 from connectors.core.manifest import Manifest
@@ -29,6 +30,9 @@ LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 router = APIRouter(tags=["services"])
 
+ApplicationId = Annotated[
+    Text | None, Query(max_length=200, description="An application; OAuth clients of its own count, too.")
+]
 WithProperties = Annotated[Flag, Query(description="With what every account of a service can do.")]
 
 
@@ -46,29 +50,22 @@ def _build_reply(request: Request, manifest: Manifest, *, with_properties: bool)
     )
 
 
-def _list_manifests(request: Request) -> list[Manifest]:
-    """What people may connect themselves, in the order of their names."""
-    manifests = [service.manifest for service in get_state(request).registry]
-    return sorted(
-        (manifest for manifest in manifests if not manifest.added_by_operator_only),
-        key=lambda manifest: manifest.title.lower(),
-    )
-
-
 @router.get(PREFIX, **describe(ServiceList, is_public=True))
 async def list_services(
     request: Request,
     apis: Annotated[
         str | None, Query(max_length=200, description="Only services with one of these APIs, comma-separated.")
     ] = None,
-    app_id: Annotated[  # noqa: ARG001 - taken from old clients; the answer is the same
-        str | None, Query(max_length=200, description="An application; all of them have the same services.")
-    ] = None,
+    app_id: ApplicationId = None,
     retrieve_properties: WithProperties = False,
 ) -> Response:
-    """Lists the services that accounts can be connected to. Services that only the operator adds are left out."""
+    """Lists the services that accounts can be connected to.
+
+    Services that only the operator adds are left out, and those for whose pages of consent no OAuth client is set up.
+    """
     wanted = {api.strip() for api in (apis or "").split(",") if api.strip()}
-    manifests = _list_manifests(request) if not wanted or wanted & set(APIS) else []
+    is_wanted = not wanted or wanted & set(APIS)
+    manifests = await list_connectable(get_state(request), app_id) if is_wanted else []
     objects = [_build_reply(request, manifest, with_properties=retrieve_properties) for manifest in manifests]
     return JsonReply(ServiceList(api="meta", count=len(objects), page=1, next_page=None, objects=objects))
 
@@ -77,11 +74,12 @@ async def list_services(
 async def get_service(
     request: Request,
     service_name: Annotated[str, Path(description="The service's identifier.")],
+    app_id: ApplicationId = None,
     retrieve_properties: WithProperties = False,
 ) -> Response:
     """A service that accounts can be connected to."""
     name = read_segment(service_name)
-    for manifest in _list_manifests(request):
+    for manifest in await list_connectable(get_state(request), app_id):
         if manifest.service == name:
             return JsonReply(_build_reply(request, manifest, with_properties=retrieve_properties))
     raise ApiError(ErrorCode.NOT_FOUND, "There is no such service.")

@@ -9,6 +9,9 @@ from datetime import timedelta
 
 from app.accounts.clients import explain_missing_client, find_client, find_same_client
 from app.accounts.credentials import merge_grant
+from app.accounts.revoking import give_back
+from app.accounts.rows import AccountRow
+from app.accounts.scopes import choose_upstream_scopes
 from app.connect import service
 from app.connect.repository import ConnectRepository
 from app.connect.service import ENDED, Result, Visit
@@ -61,6 +64,7 @@ async def begin(state: State, visit: Visit, manifest: Manifest, *, redirect_url:
         redirect_url=redirect_url,
         state=name,
         verifier=verifier,
+        scopes=choose_upstream_scopes(visit.wishes.scope, manifest.service, manifest.auth.scopes),
         extra_params=visit.wishes.raw,
     )
 
@@ -85,9 +89,20 @@ async def finish(state: State, back: Return, manifest: Manifest, answer: Mapping
         raise _explain_refusal(manifest, answer.get("error") or "")
     try:
         credentials = await _exchange(state, back, manifest, code)
-        return await service.save(state, back.visit, manifest, credentials)
+        row = await _save(state, back, manifest, credentials)
     except ConnectorError as error:
         raise _explain_failure(error) from error
+    return await service.grant(state, back.visit, row)
+
+
+async def _save(state: State, back: Return, manifest: Manifest, credentials: dict[str, str]) -> AccountRow:
+    """The account; where there is none in the end, the consent is given back."""
+    try:
+        return await service.save(state, back.visit, manifest, credentials)
+    except Exception:
+        application_id = back.visit.journey.application_id
+        await give_back(state, application_id=application_id, service=manifest.service, credentials=credentials)
+        raise
 
 
 async def _exchange(state: State, back: Return, manifest: Manifest, code: str) -> dict[str, str]:

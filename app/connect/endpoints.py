@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from fastapi import APIRouter, Request
 from msgspec import Struct
 from starlette.responses import Response
@@ -16,6 +14,7 @@ from app.applications.service import find_application_id_by_key
 from app.connect.service import redeem
 from app.core.errors import ApiError, ErrorBody, ErrorCode
 from app.core.http.credentials import read_credentials
+from app.core.http.forms import read_form
 from app.core.http.limits import LoginWatch
 from app.core.http.replies import JsonReply, describe, empty_reply, get_request_state
 from app.core.state import get_state
@@ -117,13 +116,8 @@ async def exchange_code(request: Request) -> Response:
 
 async def _read_fields(request: Request) -> dict[str, str]:
     """Those of the body, whatever type it is said to be (contract 0.3, item 6), then those of the query."""
-    get_request_state(request).body_bytes_max = FORM_BYTES_MAX
-    body = (await request.body()).decode("latin-1")
-    try:
-        pairs = parse_qsl(body, max_num_fields=FORM_FIELDS_COUNT_MAX)
-    except ValueError:
-        raise ApiError(ErrorCode.BAD_REQUEST, f"The form has more than {FORM_FIELDS_COUNT_MAX} fields.") from None
-    return dict(request.query_params) | dict(pairs)
+    form = await read_form(request, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_COUNT_MAX)
+    return dict(request.query_params) | form
 
 
 async def _find_application(request: Request, fields: dict[str, str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.clients import list_connectable, list_missing_clients
 from app.accounts.scopes import SCOPES_CHARACTERS_MAX
 from app.applications.addresses import URI_CHARACTERS_MAX
 from app.connect import consents, pages, results, service
@@ -110,8 +111,8 @@ async def start_connecting(request: Request) -> Response:
             raise WishError(  # noqa: TRY301 - one way out for all of them
                 "unsupported_response_type", "The application has not switched on implicit_grant_enabled."
             )
-        offered = await service.list_manifests(state, application.id)
-        wishes = read_wishes(query, back, offered, sorted(await service.list_missing_clients(state, application.id)))
+        offered = await list_connectable(state, application.id)
+        wishes = read_wishes(query, back, offered, sorted(await list_missing_clients(state, application.id)))
     except WishError as error:
         return results.build_failure(back, error)
     browser = _read_browser(request) or generate_token()
@@ -134,7 +135,7 @@ async def start_connecting(request: Request) -> Response:
 async def choose_service(request: Request) -> Response:
     """A choice of the services that the application wants."""
     visit = await _find(request)
-    offered = await service.list_manifests(get_state(request), visit.journey.application_id)
+    offered = await list_connectable(get_state(request), visit.journey.application_id)
     manifests = [each for each in offered if each.service in visit.wishes.services]
     return pages.build_services_page(visit, _get_path(request), manifests)
 
@@ -230,7 +231,7 @@ async def _find(request: Request) -> Visit:
 
 async def _find_manifest(request: Request, visit: Visit) -> Manifest:
     name = read_segment(request.path_params["service"])
-    for manifest in await service.list_manifests(get_state(request), visit.journey.application_id):
+    for manifest in await list_connectable(get_state(request), visit.journey.application_id):
         if manifest.service == name and name in visit.wishes.services:
             return manifest
     raise ApiError(ErrorCode.NOT_FOUND, "The application did not ask for this service.")

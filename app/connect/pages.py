@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.applications.addresses import DEFAULT_PORTS
 from app.catalog.endpoints import LOGOS_PATH
-from app.connect.service import Visit
+from app.connect.service import Result, Visit
 from app.connect.wishes import ReturnPath
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.pages import Pages
@@ -80,9 +80,10 @@ def build_message_page(back: ReturnPath, data: Mapping[str, str | None], *, titl
     )
 
 
-def build_secret_page(back: ReturnPath, secret: str) -> Response:
-    """Shows a code or token to be copied."""
-    return _pages.build("secret.html", kind="code" if back.response_type == "code" else "token", secret=secret)
+def build_secret_page(back: ReturnPath, result: Result) -> Response:
+    """Shows a code or token to be copied, and which account it is for."""
+    kind = "code" if back.response_type == "code" else "token"
+    return _pages.build("secret.html", kind=kind, secret=result.secret, account=result.account)
 
 
 def _list_targets(back: ReturnPath) -> list[str]:

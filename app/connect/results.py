@@ -25,8 +25,8 @@ def build_success(back: ReturnPath, result: Result) -> Response:
     if not back.is_out_of_band:
         return _redirect(back, values)
     if back.origin is None:
-        return pages.build_secret_page(back, result.secret)
-    values |= {"service": result.service, "state": back.state}
+        return pages.build_secret_page(back, result)
+    values |= {"service": result.account.service, "state": back.state}
     return pages.build_message_page(back, values, title="Connected", text="You can close this window.")
 
 

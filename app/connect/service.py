@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from app.accounts.rows import AccountRow
 from app.accounts.schemas import AccountUpdate
 from app.accounts.service import add_token, connect_account, drop_token
-from app.applications.belongings import is_registered, list_own_services
+from app.applications.belongings import is_registered
 from app.applications.service import find_live_application
 from app.connect.repository import ConnectRepository
 from app.connect.wishes import ReturnPath, Wishes
@@ -20,7 +20,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.state import State
 from app.core.tokens import generate_token, hash_token
 from app.models import Application, AuthorizationCode, Journey, RedirectUri, TrustedDomain
-from connectors.core.manifest import Manifest, OAuth2
+from connectors.core.manifest import Manifest
 
 JOURNEY_SECONDS_MAX = 1800
 CODE_SECONDS_MAX = 60
@@ -41,33 +41,13 @@ class Visit:
     application_name: str
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
     """What an application gets at the end."""
 
-    secret: str  # a code or a bearer token, as it wished
+    secret: str = field(repr=False)  # a code or a bearer token, as it wished
     scope: str
-    service: str
-
-
-async def list_manifests(state: State, application_id: str) -> list[Manifest]:
-    """What the application's people may connect themselves, in the order of their titles."""
-    missing = await list_missing_clients(state, application_id)
-    manifests = [
-        service.manifest
-        for service in state.registry
-        if not service.manifest.added_by_operator_only and service.manifest.service not in missing
-    ]
-    return sorted(manifests, key=lambda manifest: manifest.title.lower())
-
-
-async def list_missing_clients(state: State, application_id: str) -> set[str]:
-    """Services with consents for which neither the operator nor the application has an OAuth client."""
-    missing = {
-        service.manifest.service
-        for service in state.registry
-        if isinstance(service.manifest.auth, OAuth2) and service.client is None
-    }
-    return missing - await list_own_services(state, application_id) if missing else missing
+    account: AccountRow
 
 
 async def find_application(state: State, application_id: str, back: ReturnPath) -> Application:
@@ -134,7 +114,7 @@ async def cancel(state: State, visit: Visit) -> None:
 async def connect(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> Result:
     """Tries the credentials, saves the account, ends the journey. ConnectorError and ApiError say what is wrong."""
     await take_attempt(state, visit)
-    return await save(state, visit, manifest, credentials)
+    return await grant(state, visit, await save(state, visit, manifest, credentials))
 
 
 async def take_attempt(state: State, visit: Visit) -> None:
@@ -144,8 +124,8 @@ async def take_attempt(state: State, visit: Visit) -> None:
             raise ApiError(ErrorCode.FORBIDDEN, "That was tried too often. Go back to the application and start again.")
 
 
-async def save(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> Result:
-    """As `connect`, for a try that is counted already."""
+async def save(state: State, visit: Visit, manifest: Manifest, credentials: dict[str, str]) -> AccountRow:
+    """Tries credentials and saves the account, for a try that is counted already."""
     row, _ = await connect_account(
         state,
         application_id=visit.journey.application_id,
@@ -153,10 +133,10 @@ async def save(state: State, visit: Visit, manifest: Manifest, credentials: dict
         credentials=credentials,
         update=AccountUpdate(custom_properties=visit.wishes.custom_properties),
     )
-    return await _grant(state, visit, row)
+    return row
 
 
-async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
+async def grant(state: State, visit: Visit, row: AccountRow) -> Result:
     """The one result of a journey. ApiError 404 when it has ended already."""
     wishes = visit.wishes
     scope, secret, moment = wishes.scope or row.scope, generate_token(), now()
@@ -176,7 +156,7 @@ async def _grant(state: State, visit: Visit, row: AccountRow) -> Result:
             )
         else:
             add_token(session, secret, account_id=row.id, scope=scope)
-    return Result(secret=secret, scope=scope, service=row.service)
+    return Result(secret=secret, scope=scope, account=row)
 
 
 async def _finish(repository: ConnectRepository, journey: Journey) -> None:

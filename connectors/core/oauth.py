@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -88,14 +88,18 @@ def build_authorize_url(
     redirect_url: str,
     state: str,
     verifier: str,
+    scopes: Sequence[str] | None = None,
     extra_params: Mapping[str, str] | None = None,
 ) -> str:
-    """Where a person consents. Extra parameters never replace what the flow or the manifest says."""
+    """Where a person consents, to the manifest's scopes unless others are given.
+
+    Extra parameters never replace what the flow or the manifest says.
+    """
     extra = {name: value for name, value in (extra_params or {}).items() if name not in RESERVED_PARAMS}
     params = extra | dict(auth.authorize_params)
     params |= {"response_type": "code", "client_id": client.client_id, "redirect_uri": redirect_url, "state": state}
-    if auth.scopes:
-        params["scope"] = auth.scope_separator.join(auth.scopes)
+    if asked := auth.scopes if scopes is None else scopes:
+        params["scope"] = auth.scope_separator.join(asked)
     if auth.uses_pkce:
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
         params |= {"code_challenge": digest.rstrip(b"=").decode(), "code_challenge_method": "S256"}

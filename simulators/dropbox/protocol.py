@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from simulators.core.fault_layer import read_bearer
 from simulators.core.grants import Client, Grant, OAuthError, TokenExpiredError, TokenInvalidError, check_secret
+from simulators.core.signing_in import read_basic
 from simulators.core.users import User
 from simulators.dropbox.calls import ARGUMENT_BYTES_MAX, HOSTS, NOBODY, Call, Download, Route, Routes, Style, read_host
-from simulators.dropbox.credentials import read_basic
 from simulators.dropbox.errors import BadRequestError, PathRootError, RateLimitedError, RouteError, TokenError
 from simulators.dropbox.ranges import stream_content
 from simulators.dropbox.scopes import TEAM_SCOPES

@@ -23,9 +23,9 @@ from app.core.errors import ApiError
 from app.core.http.credentials import Credentials
 from app.core.migrating import migrate
 from app.core.settings import Settings
-from app.core.state import State, build_state
+from app.core.state import State, build_registry_from, build_state
 from app.core.tokens import hash_token
-from app.demo import Demo, allow_this_machine, describe_demo, prepare_demo, show_metrics
+from app.demo import Demo, Neighbors, allow_this_machine, describe_demo, lead_to, prepare_demo, show_metrics
 
 Spoil = Callable[[State, Demo], Coroutine[Any, Any, None]]
 
@@ -61,6 +61,7 @@ async def test_file_holds_exactly_what_scripts_need_and_is_private(settings: Set
         "developer_token",
         "accounts",
         "metrics_token",
+        "connectors",
     }
     assert [set(account) for account in written["accounts"]] == [{"id", "service", "account", "bearer_token"}]
     assert (written["application_id"], written["base_url"]) == (owner, settings.base_url)
@@ -146,6 +147,21 @@ async def test_plain_words_are_said_when_the_demo_application_was_deleted(settin
     await _prepare(settings, delete)
     with pytest.raises(ApiError, match=r"serve without --demo"):
         await _prepare(settings)
+
+
+async def test_neighbor_is_not_visited_when_the_operator_told_its_connector_something_himself(
+    settings: Settings,
+) -> None:
+    name = next(service.manifest.service for service in build_registry_from(settings) if service.demo is None)
+    own = settings.model_copy(update={"connectors": {name: {}}})
+    neighbors = Neighbors(connectors={name: {"client_id": "sandbox"}}, credentials={name: {"access_token": "a"}})
+    assert lead_to(settings, neighbors).connectors == neighbors.connectors
+    state = build_state(lead_to(own, neighbors))
+    try:
+        demo = await prepare_demo(state, neighbors)
+    finally:
+        await state.aclose()
+    assert (len(demo.accounts), demo.connectors) == (1, {})
 
 
 def test_servers_on_this_machine_are_allowed_unless_the_operator_says_what_is(tmp_path: Path) -> None:

@@ -64,6 +64,14 @@ def test_error_names_what_is_no_scope(text: str) -> None:
         parse_scopes(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["s3:normal.storage.:raw", 's3.storage."a\u00e9":raw', 'all.storage."a":raw', "any.storage.a:raw"]
+)
+def test_error_names_what_is_no_scope_of_a_provider(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse_scopes(text)
+
+
 def test_every_route_to_files_is_closed_when_scope_has_no_storage(api: Api, caller: Caller) -> None:
     with caller.client() as client:
         reply = client.post(f"{caller.account_url}/tokens", json={"scope": "local:normal.basic calendar"})

@@ -42,7 +42,7 @@ def find_foreign_repositories(root: Path) -> Iterator[str]:
 
 
 def find_provider_names(root: Path) -> Iterator[str]:
-    """The app and the engine know no provider, neither in code nor in words."""
+    """The app, the sandbox and the engine know no provider, neither in code nor in words."""
     providers = _list_providers(root)
     for path in _list_neutral(root):
         for line, imported in list_imports(path):
@@ -78,7 +78,7 @@ def find_policy_in_connectors(root: Path) -> Iterator[str]:
 def find_large_code(root: Path) -> Iterator[str]:
     """A file fits a reader's patience, a function fits a screen."""
     sizes: dict[str, int] = {}
-    for path in list_python("app", "connectors", "simulators", root=root):
+    for path in list_python("app", "connectors", "sandbox", "simulators", root=root):
         sizes[name(path, root)] = len(path.read_text().splitlines())
         for node in ast.walk(parse(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -103,7 +103,7 @@ def find_drawers(root: Path) -> Iterator[str]:
 
 def find_undescribed_modules(root: Path) -> Iterator[str]:
     """Every module says first what belongs in it."""
-    for path in list_python("app", "connectors", "simulators", root=root):
+    for path in list_python("app", "connectors", "sandbox", "simulators", root=root):
         if parse(path).body and not ast.get_docstring(parse(path)):
             yield f"{name(path, root)} does not begin with a docstring"
 
@@ -145,7 +145,7 @@ def _find_policy(path: Path, root: Path, strangers: set[str]) -> Iterator[str]:
 def _list_neutral(root: Path) -> list[Path]:
     engine = root / "connectors" / "core"
     suite = root / "tests" / "connectors" / "behavior"
-    return list_python("app", root=root) + [
+    return list_python("app", "sandbox", root=root) + [
         path for path in list_python(root=root) if path.is_relative_to(engine) or path.is_relative_to(suite)
     ]
 

@@ -11,6 +11,7 @@ from tests.architecture.tree import ROOT
 
 DIRECTION = "app and simulators stand on connectors"
 SIMULATORS = "simulators imitate providers"
+INDEPENDENT = "simulators do not know each other"
 LAYERS = "inside app:"
 MODULE = "inside a module:"
 CIRCLES = "no circles between siblings"
@@ -23,6 +24,10 @@ VIOLATIONS = [
     (DIRECTION, "connectors/core/stray.py", "import simulators"),
     (DIRECTION, "app/storage/stray.py", "import simulators"),
     (DIRECTION, "simulators/stray.py", "import app.core.settings"),
+    (DIRECTION, "app/storage/stray.py", "import sandbox.running"),
+    (DIRECTION, "simulators/core/stray.py", "import sandbox"),
+    (INDEPENDENT, "simulators/newcomer/stray.py", "import simulators.registry"),
+    (INDEPENDENT, "simulators/core/stray.py", "import simulators.dropbox.tree"),
     (SIMULATORS, "simulators/stray.py", "import connectors.core.errors"),
     (LAYERS, "app/models/stray.py", "import app.storage"),
     (LAYERS, "app/core/stray.py", "import app.models"),
@@ -52,6 +57,7 @@ ALSO = {
     "connectors/newcomer/manifest.py": '"""A provider that no contract names."""\n',
     "connectors/core/errors.py": "import connectors.core.stray\n",
     "connectors/core/stray.py": "",
+    "simulators/newcomer/__init__.py": "",
     "app/storage/endpoints.py": "",
     "app/accounts/service.py": "",
 }
@@ -61,7 +67,7 @@ ALSO = {
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the code, with room for violations."""
-    for folder in ("app", "connectors", "simulators"):
+    for folder in ("app", "connectors", "sandbox", "simulators"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for file, text in ALSO.items():

@@ -33,6 +33,7 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (code_rules.find_provider_names, "app/a.py", "import connectors.local.service\n", "imports connectors.local"),
     (code_rules.find_provider_names, "app/a.py", "open('local')\n", 'says "local"'),
     (code_rules.find_provider_names, "tests/connectors/behavior/test_a.py", "NAME = 'nbx'\n", 'says "nbx"'),
+    (code_rules.find_provider_names, "sandbox/a.py", "NAME = 'nbx'\n", 'says "nbx"'),
     (code_rules.find_incomplete_connectors, "connectors/northbox/service.py", "", "northbox lacks README.md"),
     (code_rules.find_policy_in_connectors, "connectors/northbox/api.py", "await asyncio.sleep(1)\n", "uses sleep"),
     (code_rules.find_policy_in_connectors, "connectors/northbox/api.py", "from time import sleep\n", "time.sleep"),

@@ -27,6 +27,7 @@ TOP_LEVEL = frozenset(
         "pyproject.toml",
         "requirements-dev.lock",
         "requirements.lock",
+        "sandbox",  # brings the app and the simulators together, which do not know each other
         "simulators",
         "tests",
     }

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from simulators.core.users import SAMPLE_USERS
 from tests.servers.api import ROOT, Api, Caller
 from tests.servers.browser import ACTION_SECONDS_MAX, running_browser
 from tests.servers.missing import ServerMissingError
 from tests.servers.packages import REASON_CHARACTERS_MAX, find_program
+from tests.servers.sandbox import SERVICES
 
 PACKAGE = "@kloudless/authenticator@1.3.0"
 INSTALL_SECONDS_MAX = 100.0
@@ -27,7 +29,7 @@ PAGE = """<!doctype html><title>An application</title><button id="connect">Conne
   Kloudless.auth.setGlobalOptions({ baseUrl: query.get("api") });
   Kloudless.auth.authenticator(
     document.getElementById("connect"),
-    { client_id: query.get("app"), scope: "local:normal.storage local:normal.basic", form_data: { root: "prefilled" } },
+    { client_id: query.get("app"), scope: query.get("scope"), form_data: { root: "prefilled" } },
     (result) => { window.result = result; },
   );
 </script>
@@ -84,15 +86,17 @@ def caller(api: Api) -> Caller:
 
 
 @pytest.fixture
-def page(browser: Browser, caller: Caller, site: str) -> Iterator[Page]:
-    """The application's page, whose host the application trusts."""
+def page(request: pytest.FixtureRequest, browser: Browser, caller: Caller, site: str) -> Iterator[Page]:
+    """The application's page, whose host the application trusts; it asks for the service that is the parameter."""
+    service = getattr(request, "param", "local")
     with caller.api.client(caller.developer_header) as developer:
         path = f"/v1/meta/applications/{caller.application_id}/trusted_domains"
         assert developer.post(path, json={"domain": site}).status_code == 201
     context = browser.new_context()
     context.set_default_timeout(ACTION_SECONDS_MAX * 1000)
     opened = context.new_page()
-    opened.goto(f"{site}/?api={caller.api.base_url}&app={caller.application_id}")
+    scope = f"{service}:normal.storage {service}:normal.basic"
+    opened.goto(f"{site}/?api={caller.api.base_url}&app={caller.application_id}&scope={scope}")
     yield opened
     context.close()
 
@@ -126,6 +130,26 @@ def test_application_gets_the_account_when_somebody_connects_it(page: Page, call
     assert (result["token_type"], result["service"]) == ("Bearer", "local")
     with caller.client({"Authorization": f"Bearer {result['access_token']}"}) as client:
         assert client.get("/v1/accounts/me/storage/folders/root/contents").status_code == 200
+
+
+@pytest.mark.parametrize("page", SERVICES, indirect=True)
+def test_application_gets_the_account_when_somebody_consents_in_the_popup(page: Page, caller: Caller) -> None:
+    popup = open_popup(page)
+    popup.select_option("select", "2")
+    with popup.expect_event("close"):
+        popup.click("#allow")
+    result = read_result(page)
+    assert (result["account"]["service"], result["account"]["account"]) == (result["service"], SAMPLE_USERS[1].email)
+    with caller.client({"Authorization": f"Bearer {result['access_token']}"}) as client:
+        assert client.get("/v1/accounts/me/storage/folders/root/contents").status_code == 200
+
+
+@pytest.mark.parametrize("page", SERVICES, indirect=True)
+def test_application_hears_of_it_when_somebody_refuses_in_the_popup(page: Page) -> None:
+    popup = open_popup(page)
+    with popup.expect_event("close"):
+        popup.click("#deny")
+    assert read_result(page)["error"] == "access_denied"
 
 
 def test_application_hears_of_it_when_somebody_cancels(page: Page) -> None:

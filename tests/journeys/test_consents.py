@@ -3,54 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from simulators.core.world import SANDBOX_CLIENT, World
-from tests.servers import dropbox, gdrive
 from tests.servers.api import Api, build_settings, running_api
+from tests.servers.sandbox import SERVICES, build_connectors, running_sandbox
 
 REDIRECT_URI = "https://app.example.com/back"
-CLIENT = {"client_id": SANDBOX_CLIENT.client_id, "client_secret": SANDBOX_CLIENT.client_secret}
-
-
-@dataclass(frozen=True)
-class Provider:
-    """A simulator, and the settings that lead its connector there."""
-
-    service: str
-    world: World
-    settings: dict[str, str]
-
-
-@contextmanager
-def running_dropbox() -> Iterator[Provider]:
-    with dropbox.running_place() as place:
-        addresses = {
-            "endpoint": place.url,
-            "authorize_url": f"{place.url}/oauth2/authorize",
-            "token_url": f"{place.url}/oauth2/token",
-            "revoke_url": f"{place.url}/2/auth/token/revoke",
-        }
-        yield Provider("dropbox", place.world, CLIENT | addresses)
-
-
-@contextmanager
-def running_gdrive() -> Iterator[Provider]:
-    with gdrive.running_place() as place:
-        addresses = {
-            "endpoint": place.url,
-            "authorize_url": f"{place.url}/o/oauth2/v2/auth",
-            "token_url": f"{place.url}/token",
-            "revoke_url": f"{place.url}/revoke",
-        }
-        yield Provider("gdrive", place.world, CLIENT | addresses)
 
 
 def connect(api: Api, caller_id: str, api_key: str, service: str) -> int:
@@ -70,36 +32,35 @@ def connect(api: Api, caller_id: str, api_key: str, service: str) -> int:
     return int(token.json()["account_id"])
 
 
-@pytest.mark.parametrize("running", [running_dropbox, running_gdrive], ids=["dropbox", "gdrive"])
-def test_person_connects_works_loses_access_connects_again_and_leaves(
-    tmp_path: Path, running: Callable[[], AbstractContextManager[Provider]]
-) -> None:
-    with running() as provider:
-        local = build_settings(tmp_path).connectors
-        settings = build_settings(tmp_path, connectors=local | {provider.service: provider.settings})
+@pytest.mark.parametrize("service", SERVICES)
+def test_person_connects_works_loses_access_connects_again_and_leaves(tmp_path: Path, service: str) -> None:
+    with running_sandbox() as sandbox:
+        grants = sandbox[service].place.world.grants
+        connectors = build_settings(tmp_path).connectors | build_connectors(sandbox)
+        settings = build_settings(tmp_path, connectors=connectors)
         with running_api(settings) as api:
             caller = api.create_caller()
             application = f"/v1/meta/applications/{caller.application_id}"
             with api.client(caller.developer_header) as developer:
                 assert developer.post(f"{application}/redirect_uris", json={"url": REDIRECT_URI}).status_code == 201
             with caller.client() as client:
-                number = connect(api, caller.application_id, caller.api_key, provider.service)
+                number = connect(api, caller.application_id, caller.api_key, service)
                 storage = f"/v1/accounts/{number}/storage"
                 content = secrets.token_bytes(1000)
                 headers = {"X-Kloudless-Metadata": '{"parent_id": "root", "name": "a.bin"}'}
                 file = client.post(f"{storage}/files", content=content, headers=headers).json()
                 tokens = client.get(f"/v1/accounts/{number}", params={"retrieve_tokens": "true"}).json()
-                provider.world.grants.expire(tokens["token"])
+                grants.expire(tokens["token"])
                 assert client.get(f"{storage}/files/{file['id']}/contents").content == content
-                assert provider.world.grants.refresh_count == 1
-                provider.world.grants.revoke_user(1)
+                assert grants.refresh_count == 1
+                grants.revoke_user(1)
                 lost = client.get(f"{storage}/files/{file['id']}")
                 assert (lost.status_code, lost.json()["error_code"]) == (401, "service_unauthorized")
                 assert client.get(f"/v1/accounts/{number}").json()["reconnect"] is True
-                assert connect(api, caller.application_id, caller.api_key, provider.service) == number
+                assert connect(api, caller.application_id, caller.api_key, service) == number
                 assert client.get(f"{storage}/files/{file['id']}").json()["name"] == "a.bin"
                 tokens = client.get(f"/v1/accounts/{number}", params={"retrieve_tokens": "true"}).json()
                 assert client.delete(f"/v1/accounts/{number}").status_code == 204
-                grant = provider.world.grants.find_grant(tokens["refresh_token"])
+                grant = grants.find_grant(tokens["refresh_token"])
                 assert grant is not None
                 assert grant.is_revoked

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.architecture.tree import ROOT, list_files
-from tests.journeys.tour import MASKS
+from tests.journeys.tour import MASKS, README
 from tests.servers.ports import find_free_port
 from tests.servers.process import wait_until_ready
 
@@ -123,7 +123,8 @@ def test_files_can_be_worked_with_and_second_run_goes_on_when_make_run_is_all_th
 
     installed_at = (fresh_copy / ".venv" / ".run").stat().st_mtime_ns
     with making_run(fresh_copy, port) as run:
-        assert run.demo == first_demo
+        assert {**run.demo, "connectors": first_demo["connectors"]} == first_demo  # at other ports, if need be
+        check_simulators(run)
         assert run.curl(f"{run.storage}/files/{renamed_id}")["name"] == "renamed.txt"
         assert (fresh_copy / ".venv" / ".run").stat().st_mtime_ns == installed_at
         assert run.stop(signal.SIGINT) < STOP_SECONDS_MAX
@@ -132,11 +133,23 @@ def test_files_can_be_worked_with_and_second_run_goes_on_when_make_run_is_all_th
 def check_printed_commands(run: Run) -> None:
     printed = run.printed.read_text()
     commands = re.findall(r"^ +(curl .*)$", printed, re.MULTILINE)
-    assert len(commands) == 3, MASKS["<id>"].sub("", printed)
-    listed, stored, found = (json.loads(run.paste(f"{command} -sS")) for command in commands)
+    assert len(commands) == 4, MASKS["<id>"].sub("", printed)
+    copied, listed, stored, found = (json.loads(run.paste(f"{command} -sS")) for command in commands)
+    assert copied["account"] == run.demo["accounts"][1]["id"]
     assert "Welcome.md" in [entry["name"] for entry in listed["objects"]]
     assert (stored["name"], stored["size"]) == ("hello.txt", len("Hello, world"))
     assert found["id"] == stored["id"]
+
+
+def check_simulators(run: Run) -> None:
+    """The demo's accounts at simulators work, in the API and on the command line that is told where they are."""
+    *_, last = [account["id"] for account in run.demo["accounts"]]
+    assert len(run.demo["connectors"]) == len(run.demo["accounts"]) - 1
+    for account in run.demo["accounts"]:
+        storage = f"{run.demo['base_url']}/v1/accounts/{account['id']}/storage"
+        assert run.curl(f"{storage}/folders/root/contents")["count"] > 3
+    (setting,) = re.findall(r"^(export KLOUDLESS_CONNECTORS=.*data/demo\.json.*)$", README.read_text(), re.MULTILINE)
+    assert b"status: ok" in run.paste(f"{setting}\n.venv/bin/kloudless account check {last}")
 
 
 def check_life_of_a_file(run: Run) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.process import ROOT, running_server
+from tests.servers.browser import ACTION_SECONDS_MAX, running_browser
+from tests.servers.missing import skipping_when_missing
+from tests.servers.process import ROOT, Server, running_server
 
 README = ROOT / "README.md"
 RUN_SECONDS_MAX = 120
@@ -53,11 +55,28 @@ def read_steps(readme: str) -> list[Step]:
     return [Step(match["commands"], match["shown"] or "", match.span()) for match in steps]
 
 
+def connect_by_clicking(server: Server) -> None:
+    """Opens the printed link, chooses Dropbox, consents, and sees that it is connected."""
+    (link,) = re.findall(r"Connect an account of your own at (\S+)", server.output.read_text())
+    with skipping_when_missing(), running_browser() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(ACTION_SECONDS_MAX * 1000)
+        page.goto(link)
+        page.click("text=Dropbox")
+        page.click("#allow")
+        page.wait_for_url(f"{server.base_url}/v1/oauth/callback?*")
+        page.wait_for_selector("text=This is account 4, ada@example.com.")
+
+
 def run_steps(steps: list[Step], folder: Path) -> Iterator[str]:
-    """What each step prints when all are pasted into one shell, beside a demo server that was just started."""
+    """What each step prints when all are pasted into one shell, beside `make run` that was just started.
+
+    What README wants to be clicked is clicked before that.
+    """
     (folder / ".venv").symlink_to(sys.prefix)
     pasted = "".join(f"{step.commands}printf '\\n%s\\n' '{END_OF_STEP}'\n" for step in steps)
-    with running_server(folder / "data"):
+    with running_server(folder / "data", module="sandbox.cli", command="demo") as server:
+        connect_by_clicking(server)
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc"],
             input=pasted,

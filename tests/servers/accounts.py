@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from simulators.core.users import SAMPLE_USERS
 from tests.servers.apache import SHARED_APACHE
 from tests.servers.api import Api, BuildAccount, build_local_account
+from tests.servers.sandbox import SERVICES, SHARED_SANDBOX
 from tests.servers.seaweedfs import SHARED_SEAWEEDFS
 
 LOOPBACK = "127.0.0.0/8"
@@ -21,6 +24,8 @@ class AccountKind:
     name: str
     build: BuildAccount
     offers: frozenset[str]
+    grantee: Mapping[str, str] = field(default_factory=lambda: {"type": "anyone", "role": "reader"})
+    is_naming_conflicts: bool = True  # also of what is renamed
     find_raw_root: Callable[[str], str] = str
     """Where a place of a name begins in the storage's own terms, if those can be used (`call_raw`)."""
 
@@ -53,11 +58,27 @@ def build_apache_account(_api: Api, name: str) -> dict[str, Any]:
     return {"service": "webdav", "url": f"{server.url}{name}/", "username": server.user, "password": server.password}
 
 
-LOCAL = AccountKind(name="local", build=build_local_account, offers=frozenset({"start_upload", "get_quota"}))
+def _build_consented_account(service: str, _api: Api, _name: str) -> dict[str, Any]:
+    """Somebody new, whose place is empty."""
+    return SHARED_SANDBOX.get()[service].build_account()
+
+
+LOCAL = AccountKind(
+    name="local", build=build_local_account, offers=frozenset({"start_upload", "upload_parts_parallel", "get_quota"})
+)
 SEAWEEDFS = AccountKind(
     name="seaweedfs",
     build=build_seaweedfs_account,
-    offers=frozenset({"start_upload", "list_permissions", "set_permissions", "list_properties", "call_raw"}),
+    offers=frozenset(
+        {
+            "start_upload",
+            "upload_parts_parallel",
+            "list_permissions",
+            "set_permissions",
+            "list_properties",
+            "call_raw",
+        }
+    ),
     find_raw_root=find_seaweedfs_root,
 )
 APACHE = AccountKind(
@@ -68,4 +89,17 @@ APACHE = AccountKind(
 )
 
 KINDS = (LOCAL, SEAWEEDFS, APACHE)
-"""All of them."""
+"""Those of real servers."""
+
+CONSENTED = frozenset({"start_upload", "get_quota", "list_permissions", "set_permissions", "list_properties"})
+SIMULATED = tuple(
+    AccountKind(
+        name=service,
+        build=partial(_build_consented_account, service),
+        offers=CONSENTED | ({"upload_parts_parallel"} if service == "dropbox" else set()),
+        is_naming_conflicts=service != "dropbox",
+        grantee={"type": "user", "email": SAMPLE_USERS[0].email, "role": "reader"},
+    )
+    for service in SERVICES
+)
+"""Those of our simulators; their servers need `build_connectors(SHARED_SANDBOX.get())`."""

@@ -25,6 +25,7 @@ def serving(app: ASGIApp, *, certificate: Certificate | None = None) -> Iterator
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="warning",  # what it says at the process's end would find no stream any more
         access_log=False,
         lifespan="auto",
         timeout_graceful_shutdown=GRACE_SECONDS,

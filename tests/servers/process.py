@@ -20,7 +20,7 @@ from tests.servers.ports import find_free_port
 from tests.servers.secrecy import check_written, mark_data
 
 ROOT = Path(__file__).parents[2]
-CLI = "app.cli"
+CLI, SERVE = "app.cli", "serve --demo"
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 CALL_SECONDS_MAX = 60.0
@@ -29,7 +29,7 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Server:
-    """A running `kloudless serve --demo` and what its demo.json says."""
+    """A running server with a demo, and what its demo.json says."""
 
     process: subprocess.Popen[bytes]
     data: Path
@@ -37,6 +37,7 @@ class Server:
     api_key: str
     account_id: int
     bearer_token: str
+    output: Path
 
     @property
     def files(self) -> Path:
@@ -76,14 +77,14 @@ def build_command(module: str = CLI) -> tuple[str, ...]:
 
 
 @contextmanager
-def running_server(data: Path, *, module: str = CLI, **variables: str) -> Iterator[Server]:
+def running_server(data: Path, *, module: str = CLI, command: str = SERVE, **variables: str) -> Iterator[Server]:
     """Serves `data` until the block ends; what was there before is used again. `module` has the command's `main`."""
     port = find_free_port()
     environment = {"KLOUDLESS_DATA_DIR": str(data), "KLOUDLESS_PORT": str(port), "KLOUDLESS_LOG_LEVEL": "warning"}
     path = data.parent / f"{data.name}.log"
     with path.open("ab") as log:
         process = subprocess.Popen(
-            [*build_command(module), "serve", "--demo"],
+            [*build_command(module), *command.split()],
             cwd=ROOT,
             env={**os.environ, **environment, **variables},
             stdout=log,
@@ -94,7 +95,7 @@ def running_server(data: Path, *, module: str = CLI, **variables: str) -> Iterat
         wait_until_ready(base_url, process)
         demo: dict[str, Any] = json.loads((data / "demo.json").read_text())
         account = demo["accounts"][0]
-        yield Server(process, data, base_url, demo["api_key"], account["id"], account["bearer_token"])
+        yield Server(process, data, base_url, demo["api_key"], account["id"], account["bearer_token"], path)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -1,4 +1,4 @@
-"""Forms that pages of ours send: small, read whole."""
+"""Forms that browsers and clients send: small, read whole."""
 
 from __future__ import annotations
 

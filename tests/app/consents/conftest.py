@@ -16,13 +16,14 @@ from simulators.core.faults import Fault, Rule
 from simulators.core.grants import Grants
 from simulators.core.users import User
 from tests.app.connect.conftest import REDIRECT_URI, Browser
-from tests.app.consenting import SERVICE, build_service
+from tests.app.consenting import CLIENT, SERVICE, build_service
 from tests.servers.api import Api, Caller, build_settings, running_api
 from tests.servers.dropbox import Place, running_place
 from tests.servers.postgres import create_database
 from tests.servers.secrecy import mark
 
 CLIENTLESS = "clientless"
+LONELY = "lonely"  # where nobody gets an account
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,14 @@ class Person:
     def grants(self) -> Grants:
         return self.place.world.grants
 
-    def fail(self, path: str, fault: Fault) -> None:
-        """Every request of this path meets the fault."""
-        self.place.world.faults.add(Rule(fault=fault, path=path))
+    def fail(self, path: str, fault: Fault, *, times: int | None = None) -> None:
+        """Every request of this path meets the fault, or so many."""
+        self.place.world.faults.add(Rule(fault=fault, path=path, times=times))
+
+    @property
+    def has_consented(self) -> bool:
+        """The provider still knows of a consent to the operator's client."""
+        return self.grants.has_grant(CLIENT.client_id, user_number=self.number)
 
     def open_consent(self, **params: str) -> str:
         """The address of the provider's page, where the application's link leads."""
@@ -98,7 +104,11 @@ def api(request: pytest.FixtureRequest, place: Place, tmp_path_factory: pytest.T
     if request.param == "postgresql":
         given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
     settings = build_settings(tmp_path_factory.mktemp("api"), **given)
-    services = [build_service(place.url), build_service(place.url, name=CLIENTLESS, client=None)]
+    services = [
+        build_service(place.url),
+        build_service(place.url, name=LONELY),
+        build_service(place.url, name=CLIENTLESS, client=None),
+    ]
     with running_api(settings, registry=Registry([*build_registry_from(settings), *services])) as running:
         yield running
 

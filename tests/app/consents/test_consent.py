@@ -19,7 +19,7 @@ from simulators.core.faults import Fault, FaultKind
 from simulators.core.grants import Client
 from tests.app.connect.conftest import REDIRECT_URI, Browser, read_query
 from tests.app.consenting import CLIENT, SERVICE, build_service
-from tests.app.consents.conftest import CLIENTLESS, Person
+from tests.app.consents.conftest import CLIENTLESS, LONELY, Person
 
 
 def read_params(url: str) -> dict[str, str]:
@@ -55,6 +55,24 @@ def test_page_is_asked_for_everything_that_the_manifest_declares(person: Person)
         "code_challenge_method": "S256",
         "login_hint": "ada@example.com",
     }
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked"),
+    [
+        ('{0}:normal.storage."sharing.read account_info.read":raw', "sharing.read account_info.read"),
+        ("{0}:normal.storage.sharing.read:raw {0}:normal.basic", "sharing.read"),
+        ('{0} {0}:normal.storage."sharing.read":raw', "account_info.read files.metadata.read sharing.read"),
+        ("all another:normal.storage.sharing.read:raw", "account_info.read files.metadata.read"),
+    ],
+)
+def test_page_is_asked_for_the_providers_own_scopes_when_the_application_names_them(
+    person: Person, scope: str, asked: str
+) -> None:
+    reply = person.browser.start(scope=scope.format(SERVICE))
+    path = f"{reply.headers['location'].partition('/services/')[0]}/services/{SERVICE}"
+    url = person.browser.client.get(path).headers["location"]
+    assert read_params(url)["scope"] == asked
 
 
 def test_application_hears_of_a_refusal_when_the_person_says_no(person: Person) -> None:
@@ -140,6 +158,52 @@ def test_service_is_not_offered_when_nobody_set_a_client(person: Person) -> None
     reply = person.browser.client.get(person.browser.start(scope="all").headers["location"])
     assert f"services/{SERVICE}" in reply.text
     assert f"services/{CLIENTLESS}" not in reply.text
+
+
+def list_public_services(person: Person, **query: str) -> set[str]:
+    reply = person.browser.client.get("/v1/public/services", params=query)
+    assert reply.status_code == 200, reply.text
+    return {service["name"] for service in reply.json()["objects"]}
+
+
+def test_service_is_in_the_public_list_when_there_is_a_client_for_whoever_asks(person: Person) -> None:
+    application_id = person.browser.caller.application_id
+    assert SERVICE in list_public_services(person)
+    assert CLIENTLESS not in list_public_services(person) | list_public_services(person, app_id=application_id)
+    assert person.browser.client.get(f"/v1/public/services/{CLIENTLESS}").status_code == 404
+    add_own_client(person, CLIENTLESS)
+    assert {SERVICE, CLIENTLESS} <= list_public_services(person, app_id=application_id)
+    assert CLIENTLESS not in list_public_services(person)
+    query = {"app_id": application_id}
+    assert person.browser.client.get(f"/v1/public/services/{CLIENTLESS}", params=query).status_code == 200
+
+
+REFUSED = Fault(kind=FaultKind.UNAVAILABLE, status=501)  # nobody asks again
+
+
+@pytest.mark.parametrize(
+    ("service", "times", "is_kept"), [(SERVICE, 1, False), (LONELY, None, False), (SERVICE, None, True)]
+)
+def test_consent_is_given_back_when_no_account_came_of_it(
+    person: Person, service: str, times: int | None, is_kept: bool
+) -> None:
+    """Unless nobody can say whose it is, and it might be that of another account of the service."""
+    token, _ = person.place.issue(1)
+    with person.browser.caller.client() as client:
+        body = {"account": "another", "service": SERVICE, "token": token}
+        assert client.post("/v1/accounts", json=body).is_success
+    person.fail("get_current_account", REFUSED, times=times)
+    query = read_query(person.connect(scope=service))
+    assert query["error"] == "server_error"
+    assert person.has_consented is is_kept
+
+
+def test_consent_is_kept_when_an_older_account_lives_by_it_and_connecting_again_fails(person: Person) -> None:
+    account = person.get_account()
+    person.fail("get_current_account", REFUSED, times=1)
+    assert read_query(person.connect())["error"] == "server_error"
+    assert person.has_consented
+    assert person.get_quota(account["id"]).status_code == 200
 
 
 def add_own_client(person: Person, service: str) -> Client:

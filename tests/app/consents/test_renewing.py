@@ -113,6 +113,20 @@ def test_provider_is_not_asked_again_when_the_grant_is_dead(person: Person, acco
     assert person.get_quota(account["id"]).json()["error_code"] == "service_unauthorized"
 
 
+def test_call_ends_after_one_renewal_when_the_new_token_is_refused_at_once(
+    person: Person, account: dict[str, object]
+) -> None:
+    person.fail("get_space_usage", Fault(kind=FaultKind.EXPIRED_TOKEN))
+    before, asked = person.grants.refresh_count, person.place.world.faults.counts.get(FaultKind.EXPIRED_TOKEN, 0)
+    reply = person.get_quota(account["id"])
+    assert (reply.status_code, reply.json()["error_code"]) == (401, "service_unauthorized")
+    assert "reconnect it" in reply.json()["message"]
+    assert person.grants.refresh_count == before + 1
+    assert person.place.world.faults.counts[FaultKind.EXPIRED_TOKEN] == asked + 2
+    person.place.world.faults.clear()
+    assert person.get_quota(account["id"]).status_code == 200  # it was the provider's fault, and is over
+
+
 def test_account_lives_on_when_the_provider_cannot_renew_for_a_while(
     person: Person, account: dict[str, object]
 ) -> None:

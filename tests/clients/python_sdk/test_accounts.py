@@ -66,10 +66,11 @@ def test_error_says_not_implemented_when_and_only_when_it_is_not_offered(
 
 
 def test_name_is_accepted_when_and_only_when_it_is_within_the_limit_that_is_told(account: kloudless.Account) -> None:
-    bytes_max = account.get("capabilities").data["limits"]["name_bytes_max"]
-    assert upload(account, "n" * bytes_max, b"x").data["name"] == "n" * bytes_max
+    limits = account.get("capabilities").data["limits"]
+    letters_max = limits["name_bytes_max"] or limits["name_characters_max"]
+    assert upload(account, "n" * letters_max, b"x").data["name"] == "n" * letters_max
     with pytest.raises(exceptions.APIException) as raised:
-        upload(account, "n" * (bytes_max + 1), b"x")
+        upload(account, "n" * (letters_max + 1), b"x")
     assert (raised.value.status, raised.value.error_data["error_code"]) == (400, "invalid_parameters")
 
 

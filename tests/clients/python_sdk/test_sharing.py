@@ -8,6 +8,7 @@ import requests
 from kloudless import exceptions
 
 from tests.clients.python_sdk.sdk import ANSWER_SECONDS_MAX, CONTENT, download, upload
+from tests.servers.accounts import AccountKind
 
 
 def test_link_lives_from_its_creation_to_its_end(account: kloudless.Account) -> None:
@@ -71,12 +72,15 @@ def test_properties_live_from_their_creation_to_their_end(account: kloudless.Acc
 
 
 @pytest.mark.needs("list_permissions", "set_permissions")
-def test_permissions_live_from_their_creation_to_their_end(account: kloudless.Account) -> None:
+def test_permissions_live_from_their_creation_to_their_end(
+    account: kloudless.Account, account_kind: AccountKind
+) -> None:
     file = upload(account, "a.txt", CONTENT)
     (owner,) = file.get("permissions").data["permissions"]
     assert owner["role"] == "owner"
-    added = file.patch("permissions", json=[{"type": "anyone", "role": "reader"}]).data["permissions"]
-    assert [(each["type"], each["role"]) for each in added] == [(owner["type"], "owner"), ("anyone", "reader")]
+    added = file.patch("permissions", json=[account_kind.grantee]).data["permissions"]
+    roles = [(each["type"], each["role"]) for each in added]
+    assert roles == [(owner["type"], "owner"), (account_kind.grantee["type"], "reader")]
     assert file.get("permissions").data["permissions"] == added
     assert file.put("permissions", json=[]).data["permissions"] == [owner]
     assert download(account.get(f"storage/files/{file.data['id']}")) == CONTENT

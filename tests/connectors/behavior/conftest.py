@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.core.connector import Connector
+from tests.connectors.behavior.live import LIVE_TARGETS
 from tests.connectors.behavior.space import Space
 from tests.connectors.behavior.target import Target
 from tests.connectors.behavior.targets import TARGETS
@@ -18,7 +19,8 @@ from tests.connectors.behavior.targets import TARGETS
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per target."""
     if "target" in metafunc.fixturenames:
-        metafunc.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
+        targets = metafunc.config.stash[LIVE_TARGETS] or TARGETS
+        metafunc.parametrize("target", targets, ids=[target.name for target in targets])
 
 
 @pytest_asyncio.fixture
