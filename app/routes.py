@@ -26,6 +26,7 @@ from app.storage import file_endpoints as files
 from app.storage import task_endpoints as tasks
 from app.system import endpoints as system
 from app.thumbnails import endpoints as thumbnails
+from app.trash import endpoints as trash
 from app.uploads import endpoints as uploads
 from app.versions import endpoints as versions
 
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     properties.router,
     versions.router,
     versions.direct,
+    trash.router,
     requests.router,
     applications.router,
     belongings.router,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from app.accounts import service
+from app.accounts import listing, service
 from app.accounts.callers import (
     Caller,
     authenticate,
@@ -19,7 +19,7 @@ from app.accounts.callers import (
 )
 from app.accounts.creating import CreatingRoute
 from app.accounts.credentials import open_credentials
-from app.accounts.repository import AccountRepository
+from app.accounts.repository import AccountFilter
 from app.accounts.rows import AccountRow, build_row
 from app.accounts.schemas import (
     AccountImport,
@@ -161,17 +161,15 @@ async def list_accounts(
     page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 10,
 ) -> Response:
     """Lists the application's accounts by API key; with a bearer token exactly the token's own."""
-    async with get_state(request).db.reading() as session:
-        accounts, total = await AccountRepository(session).list_page(
-            application_id=caller.application_id,
-            account_id=caller.account_id,
-            is_active=active,
-            is_enabled=enabled,
-            is_admin=admin,
-            search=search,
-            offset=(page - 1) * page_size,
-            limit=page_size,
-        )
+    accounts, total = await listing.list_accounts(
+        get_state(request),
+        AccountFilter(
+            account_id=caller.account_id, is_active=active, is_enabled=enabled, is_admin=admin, search=search or None
+        ),
+        application_id=caller.application_id,
+        offset=(page - 1) * page_size,
+        limit=page_size,
+    )
     objects: list[object] = [
         build_account_reply(request, build_row(account), caller=caller, is_full=False) for account in accounts
     ]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 
 from app.core.db import Repository
 from app.models import Account, Application, BearerToken, Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFilter:
+    """Which accounts a list is to hold; None leaves a property open."""
+
+    account_id: int | None = None
+    is_active: bool | None = None
+    is_enabled: bool | None = None
+    is_admin: bool | None = None
+    search: str | None = None
 
 
 class AccountRepository(Repository):
@@ -39,32 +51,14 @@ class AccountRepository(Repository):
         return None if row is None else (row[0], row[1])
 
     async def list_page(
-        self,
-        *,
-        application_id: str | None,
-        account_id: int | None = None,
-        is_active: bool | None = None,
-        is_enabled: bool | None = None,
-        is_admin: bool | None = None,
-        search: str | None = None,
-        offset: int,
-        limit: int,
-    ) -> tuple[list[Account], int]:
-        query = select(Account).where(Account.deleted_at.is_(None))
-        if application_id is not None:
-            query = query.where(Account.application_id == application_id)
-        for column, value in (
-            (Account.id, account_id),
-            (Account.is_active, is_active),
-            (Account.is_enabled, is_enabled),
-            (Account.is_admin, is_admin),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if search:
-            query = query.where(func.lower(Account.label).contains(search.lower(), autoescape=True))
-        total = await self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        return list(await self._session.scalars(query.order_by(Account.id).offset(offset).limit(limit))), total
+        self, wanted: AccountFilter, *, application_id: str | None, offset: int, limit: int
+    ) -> list[Account]:
+        query = _select(wanted, application_id)
+        return list(await self._session.scalars(query.order_by(Account.id).offset(offset).limit(limit)))
+
+    async def count(self, wanted: AccountFilter, *, application_id: str | None) -> int:
+        query = _select(wanted, application_id).with_only_columns(func.count())
+        return await self._session.scalar(query) or 0
 
     async def add(self, account: Account) -> None:
         self._writer.add(account)
@@ -151,3 +145,20 @@ class AccountRepository(Repository):
     async def list_sealed(self, *, after_id: int, limit: int) -> list[Account]:
         query = select(Account).where(Account.id > after_id, Account.sealed_credentials.is_not(None))
         return list(await self._session.scalars(query.order_by(Account.id).limit(limit).with_for_update()))
+
+
+def _select(wanted: AccountFilter, application_id: str | None) -> Select[Account]:
+    query = select(Account).where(Account.deleted_at.is_(None))
+    if application_id is not None:
+        query = query.where(Account.application_id == application_id)
+    for column, value in (
+        (Account.id, wanted.account_id),
+        (Account.is_active, wanted.is_active),
+        (Account.is_enabled, wanted.is_enabled),
+        (Account.is_admin, wanted.is_admin),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.search:
+        query = query.where(func.lower(Account.label).contains(wanted.search.lower(), autoescape=True))
+    return query

@@ -18,8 +18,9 @@ from app.accounts.credentials import (
     replace_credentials,
     seal_credentials,
 )
+from app.accounts.listing import COUNT
 from app.accounts.renewing import keep_credentials
-from app.accounts.repository import AccountRepository
+from app.accounts.repository import AccountFilter, AccountRepository
 from app.accounts.rows import AccountRow, build_row
 from app.accounts.schemas import AccountImport, AccountUpdate
 from app.accounts.scopes import parse_scopes
@@ -128,6 +129,7 @@ async def _save_account(
             apply_update(account, update)
         await repository.add(account)
         session.note_change(f"account:{account.id}")
+        session.note_change(COUNT.format(application_id=application_id))
         row = build_row(account)
     return row, is_new
 
@@ -206,7 +208,9 @@ async def update_account(state: State, *, row: AccountRow, body: AccountUpdate) 
 async def list_accounts(state: State, *, application_id: str | None, limit: int) -> list[AccountRow]:
     """Live accounts of one application or all; for the operator."""
     async with state.db.reading() as session:
-        rows, _ = await AccountRepository(session).list_page(application_id=application_id, offset=0, limit=limit)
+        rows = await AccountRepository(session).list_page(
+            AccountFilter(), application_id=application_id, offset=0, limit=limit
+        )
     return [build_row(row) for row in rows]
 
 
@@ -261,6 +265,7 @@ async def purge_account(state: State, *, account_id: int) -> None:
             session.note_change(f"token:{token_hash}")
         await cancel_all(session, account_id=account_id)
         session.note_change(f"account:{account_id}")
+        session.note_change(COUNT.format(application_id=account.application_id))
 
 
 async def list_orphan_ids(state: State, *, limit: int) -> list[int]:

@@ -170,7 +170,7 @@ async def list_contents(request: Request) -> Response:
             count=len(found.resources),
             page=page or FIRST_PAGE,
             next_page=next_page,
-            objects=list(map(storage.present.build, found.resources)),
+            objects=storage.present.build_all(found.resources),
             partial=found.is_partial,
         )
     )

@@ -39,7 +39,7 @@ class RawReply(Struct, gc=False):
     object: dict[str, Any] | None
 
 
-class FileReply(Struct, kw_only=True, gc=False, tag_field="type", tag="file"):
+class FileReply(Struct, gc=False, tag_field="type", tag="file"):
     """A file."""
 
     id: str
@@ -64,7 +64,7 @@ class FileReply(Struct, kw_only=True, gc=False, tag_field="type", tag="file"):
     raw: RawReply | UnsetType = UNSET
 
 
-class FolderReply(Struct, kw_only=True, gc=False, tag_field="type", tag="folder"):
+class FolderReply(Struct, gc=False, tag_field="type", tag="folder"):
     """A folder."""
 
     id: str

@@ -14,6 +14,7 @@ from app.core.clock import now
 from app.core.errors import ApiError, ErrorCode, build_api_error
 from app.tasks.running import LeaseLostError, Result, TaskRun, Work
 from connectors.core.errors import TEMPORARY_KINDS, ConnectorError
+from connectors.core.fence import fenced
 
 ATTEMPTS_MAX = 12
 """How often a task is begun without getting anywhere, be it that it fails for a while or that its server dies."""
@@ -52,8 +53,9 @@ class Claim:
         except ApiError as error:
             log.warning("task not settled", error=error.message)
         except asyncio.CancelledError:
-            with suppress(ApiError):
-                await self._give_back()
+            if self._step is None or self._step.done():  # else it may still write until the lease has run out
+                with suppress(ApiError):
+                    await self._give_back()
             raise
         finally:
             keeper.cancel()
@@ -72,8 +74,9 @@ class Claim:
             self._step.cancel()
 
     async def _do(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Does one thing that may be stopped without stopping the claim itself."""
-        step = self._step = asyncio.create_task(work)
+        """Does one thing that may be stopped without stopping the claim itself, and that writes only while it lasts."""
+        with fenced(self._run.prove):
+            step = self._step = asyncio.create_task(work)
         try:
             await asyncio.wait({step})
         except asyncio.CancelledError:

@@ -44,10 +44,10 @@ class TaskRepository(Repository):
     def add(self, task: Task) -> None:
         self._writer.add(task)
 
-    async def find_next_due_at(self) -> datetime | None:
+    async def find_next_due_at(self, *, skipped_tasks: Collection[uuid.UUID]) -> datetime | None:
         """When the next task may be claimed, be it because it waits or because its lease ends."""
-        query = select(Task.due_at).where(Task.due_at.is_not(None)).order_by(Task.due_at).limit(1)
-        return await self._session.scalar(query)
+        query = select(Task.due_at).where(Task.due_at.is_not(None), *_skip(skipped_tasks))
+        return await self._session.scalar(query.order_by(Task.due_at).limit(1))
 
     async def count_open_kinds(self, *, limit: int) -> dict[tuple[str, str], int]:
         """How many of the tasks that wait or run there are of each kind and state; looks at so many at most."""
@@ -60,9 +60,16 @@ class TaskRepository(Repository):
         query = select(Task.due_at).where(Task.due_at.is_not(None), Task.state == "pending")
         return await self._session.scalar(query.order_by(Task.due_at).limit(1))
 
-    async def claim(self, *, now: datetime, until: datetime, skipped_applications: Collection[str]) -> Task | None:
-        """Takes the task that has been due longest, of applications that are not skipped."""
-        due = select(Task.id).where(Task.due_at <= now)
+    async def claim(
+        self,
+        *,
+        now: datetime,
+        until: datetime,
+        skipped_applications: Collection[str] = (),
+        skipped_tasks: Collection[uuid.UUID] = (),
+    ) -> Task | None:
+        """Takes the task that has been due longest, of what is not skipped."""
+        due = select(Task.id).where(Task.due_at <= now, *_skip(skipped_tasks))
         if skipped_applications:
             due = due.where(Task.application_id.not_in(skipped_applications))
         # Rows that somebody else is looking at right now are left to him.
@@ -161,6 +168,10 @@ def of_account(account_id: int) -> Condition:
 def of_id(task_id: uuid.UUID, account_id: int) -> Condition:
     """One task, if it is the account's."""
     return (Task.id == task_id) & (Task.account_id == account_id)
+
+
+def _skip(task_ids: Collection[uuid.UUID]) -> tuple[Condition, ...]:
+    return (Task.id.not_in(task_ids),) if task_ids else ()
 
 
 def _held(task_id: uuid.UUID, epoch: int) -> tuple[Condition, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ import structlog
 from app.core.clock import now
 from app.core.errors import ApiError
 from app.core.state import State
+from app.models import Task
 from app.tasks.claims import BuildWork, Claim
 from app.tasks.repository import TaskRepository
 from app.tasks.running import TaskRun
@@ -37,7 +39,7 @@ class Runner:
         self._kinds = kinds
         self._jitter = jitter
         self._slots_count = state.settings.tasks_parallel_max
-        self._running: dict[asyncio.Task[None], str] = {}  # with the application of each
+        self._running: dict[asyncio.Task[None], Task] = {}
 
     async def run(self) -> None:
         """Runs tasks until the process is about to stop or this is cancelled; then gives back those that run."""
@@ -66,7 +68,7 @@ class Runner:
         try:
             while len(self._running) < self._slots_count:
                 async with self._state.db.reading(is_newest=True) as session:
-                    next_at = await TaskRepository(session).find_next_due_at()
+                    next_at = await TaskRepository(session).find_next_due_at(skipped_tasks=self._running_ids)
                 if next_at is None:
                     break
                 if (seconds := (next_at - now()).total_seconds()) > 0:
@@ -80,23 +82,33 @@ class Runner:
         return SWEEP_SECONDS_MAX
 
     async def _claim_one(self) -> bool:
-        """Claims a task, first of applications that have none running here: nobody's crowd holds up the others."""
+        """Claims a task, first of applications that have none running here: nobody's crowd holds up the others.
+
+        Never one that still runs here: whoever has lost it is being stopped, and then it can be claimed.
+        """
         seconds = self._state.settings.task_lease_seconds
-        busy = set(self._running.values())
+        busy = {task.application_id for task in self._running.values()}
         for skipped in (busy, frozenset[str]()) if busy else (busy,):
             claimed_at, moment = time.monotonic(), now()
             async with self._state.db.writing() as session:
                 task = await TaskRepository(session).claim(
-                    now=moment, until=moment + timedelta(seconds=seconds), skipped_applications=skipped
+                    now=moment,
+                    until=moment + timedelta(seconds=seconds),
+                    skipped_applications=skipped,
+                    skipped_tasks=self._running_ids,
                 )
             if task is not None:
                 run = TaskRun(self._state, task, claimed_at=claimed_at)
                 claim = Claim(run, self._kinds.get(task.kind), jitter=self._jitter)
                 running = asyncio.create_task(claim.serve(), name=f"task {task.id}")
-                self._running[running] = task.application_id
+                self._running[running] = task
                 running.add_done_callback(self._free_slot)
                 return True
         return False
+
+    @property
+    def _running_ids(self) -> set[uuid.UUID]:
+        return {task.id for task in self._running.values()}
 
     def _free_slot(self, running: asyncio.Task[None]) -> None:
         del self._running[running]

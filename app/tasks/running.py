@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import structlog
 from msgspec import Struct
+from sqlalchemy import select
 
 from app.core.clock import now
 from app.core.db import WriteSession
@@ -27,13 +28,20 @@ RENEWED_AT_PART = 1 / 3
 """The part of its lease after which a task renews it."""
 
 STOPPED_AT_PART = 0.8
-"""The part of its lease after which a task that could not renew it stops: before anybody else may begin."""
+"""The part of its lease after which a task that could not renew it writes nothing: before anybody else may begin. What
+is left of it is for what was sent by then to arrive, and for clocks that differ.
+"""
 
 PROGRESS_SECONDS_MAX = 2.0
 """How old the progress that others see may be."""
 
-ASKED_SECONDS_MIN = 0.1
-"""A lease that has run out is asked about once more: while nobody took it, it can go on."""
+ASKED_AT_PART = 1.0
+"""The part of its lease for which a task that could not prove it in time waits for the answer, writing nothing: on a
+machine with too much to do it can go on, while nobody took it.
+"""
+
+STOPPING_SECONDS_MAX = 5.0
+"""How long work that tried to write after its lease was lost waits to be stopped."""
 
 RequestT = TypeVar("RequestT", bound=Struct)
 
@@ -94,7 +102,9 @@ class Work(Protocol):
 class TaskRun:
     """A claim on a task, for those who do the work."""
 
-    def __init__(self, state: State, task: Task, *, claimed_at: float) -> None:
+    def __init__(
+        self, state: State, task: Task, *, claimed_at: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.state = state
         self.task = task
         self.progress = Progress(
@@ -104,7 +114,10 @@ class TaskRun:
         self.ending = task.ending
         self._knows_ending = task.ending is not None
         self._first = self._shown = self.progress.values()
-        self._renewed_at = claimed_at  # by the monotonic clock, a little before the lease began
+        self._monotonic = monotonic
+        self._renewed_at = claimed_at  # by that clock, a little before the lease began
+        self._renewing = asyncio.Lock()
+        self._stop: Callable[[], object] = lambda: None
         self._lease_seconds = state.settings.task_lease_seconds
 
     def read_request(self, kind: type[RequestT]) -> RequestT:
@@ -121,9 +134,27 @@ class TaskRun:
         """Notes how the task will end: by this run's own decision, or because it just found that it was decided."""
         self.ending, self._knows_ending = ending, True
 
+    async def prove(self) -> None:
+        """Returns when it is certain that nobody else has the task, which most often needs no question.
+
+        Whatever is about to change something outside of the database comes through here. Who has lost the task does
+        not get past: it is stopped, or gets LeaseLostError if that takes too long.
+        """
+        while not self.is_lost:
+            if self._monotonic() < self._stops_at:
+                return
+            async with self._renewing:
+                if self._monotonic() >= self._stops_at and not self.is_lost:
+                    await self._renew()
+        self._stop()
+        await asyncio.sleep(STOPPING_SECONDS_MAX)
+        raise LeaseLostError
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
         """A transaction that counts only if the task is still this run's. LeaseLostError if it is not."""
+        if self.is_lost:
+            raise LeaseLostError
         async with self.state.db.writing() as session:
             if not await TaskRepository(session).is_held(self.task.id, self.task.epoch):
                 self.is_lost = True
@@ -150,12 +181,14 @@ class TaskRun:
 
         That is when the task was cancelled, is somebody else's, or could not be renewed for too long.
         """
+        self._stop = stop
         seconds = min(self._lease_seconds * RENEWED_AT_PART, PROGRESS_SECONDS_MAX)
         with self.state.signals.listening(signal_name(self.task.id)) as bell:
             while True:
                 is_woken = await bell.wait(seconds)
-                if is_woken or self._is_due:
-                    await self._renew()
+                async with self._renewing:
+                    if not self.is_lost and (is_woken or self._is_due):
+                        await self._renew()
                 if self.is_lost:
                     stop()
                     return
@@ -164,38 +197,49 @@ class TaskRun:
                     stop()
 
     @property
+    def _stops_at(self) -> float:
+        """Until when, by the monotonic clock, nobody else can have begun."""
+        return self._renewed_at + self._lease_seconds * STOPPED_AT_PART
+
+    @property
     def _is_due(self) -> bool:
-        age_seconds = time.monotonic() - self._renewed_at
+        age_seconds = self._monotonic() - self._renewed_at
         return age_seconds >= self._lease_seconds * RENEWED_AT_PART or self.progress.values() != self._shown
 
     async def _renew(self) -> None:
-        asked_at = time.monotonic()
-        stops_at = self._renewed_at + self._lease_seconds * STOPPED_AT_PART
-        values = self.progress.values()
+        stops_at, values = self._stops_at, self.progress.values()
+        seconds_max = max(0.0, stops_at - self._monotonic()) + self._lease_seconds * ASKED_AT_PART
         asking = asyncio.ensure_future(self._ask(values))
         try:
             # Not cancelled when it takes too long: what is begun at the database is finished there.
-            await asyncio.wait({asking}, timeout=max(stops_at - asked_at, ASKED_SECONDS_MIN))
+            await asyncio.wait({asking}, timeout=seconds_max)
             if asking.done():
-                is_held, ending = asking.result()
-                self.is_lost, self._renewed_at, self._shown = not is_held, asked_at, values
+                self._renewed_at, ending = asking.result()
+                self._shown = values
                 self.ending = ending or self.ending  # what this run decided meanwhile stands
             else:
                 self.is_lost = True
                 log.warning("lease not renewed in time", task=str(self.task.id))
+        except LeaseLostError:
+            self.is_lost = True
         except ApiError as error:
-            self.is_lost = time.monotonic() >= stops_at
+            self.is_lost = self._monotonic() >= stops_at
             log.warning("lease not renewed", task=str(self.task.id), error=error.message, is_lost=self.is_lost)
         finally:
             asking.cancel()
 
-    async def _ask(self, values: dict[str, Any]) -> tuple[bool, str | None]:
+    async def _ask(self, values: dict[str, Any]) -> tuple[float, str | None]:
+        """When the new lease began, and how the task shall end if somebody said so. LeaseLostError."""
         restarted = {"attempts": 1} if _is_further(values, self._shown) else {}
-        until = now() + timedelta(seconds=self._lease_seconds)
         async with self.state.db.writing() as session:
-            return await TaskRepository(session).renew(
+            await session.scalar(select(1))  # where one writes at a time, this waits for those before it
+            began_at, until = self._monotonic(), now() + timedelta(seconds=self._lease_seconds)
+            is_held, ending = await TaskRepository(session).renew(
                 self.task.id, self.task.epoch, due_at=until, **values, **restarted
             )
+        if not is_held:
+            raise LeaseLostError
+        return began_at, ending
 
 
 def _is_further(values: dict[str, Any], before: dict[str, Any]) -> bool:

@@ -12,10 +12,10 @@ from app.transfers.jobs import NAMES_RACED_MAX, FileJob, build_race_error
 from app.transfers.parts import PartsUpload, SessionGoneError, abort_begun
 from app.transfers.sources import Reading, SourceChangedError
 from app.transfers.trying import Tries
-from app.transfers.verifying import verify
+from app.transfers.verifying import COPY_CHANGED, judge
 from connectors.core.bytesource import StreamSource
-from connectors.core.errors import ConnectorError
-from connectors.core.resources import File
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.resources import File, OnConflict, RawId, Ref
 
 RESTARTS_MAX = 3
 """How often a file is begun from its first byte again because it changed meanwhile, or the target forgot its parts."""
@@ -26,22 +26,52 @@ WHOLE_HASHES = ("sha256", "md5")
 """What is computed of a file that is sent in one piece: one for ourselves, one that many storages tell."""
 
 
+class OvertakenError(Exception):
+    """What an earlier run had sent arrived late, and took the place of what this one stored."""
+
+
 async def copy_file(job: FileJob, *, streams: asyncio.Semaphore) -> None:
-    """Stores and verifies the file of a row. ConnectorError and ApiError say why it could not be.
+    """Stores and verifies the file of a row, and writes the verdict down. ConnectorError and ApiError say why not.
 
     What was stored before is not stored again; where the source changed meanwhile, all of it is.
     """
-    tries = Tries()
+    tries, may_be_overtaken = Tries(), _may_be_overtaken(job)
     while True:
         try:
             stored = await _store(job, streams)
-            await verify(job, stored, streams=streams)
-        except (SourceChangedError, SessionGoneError) as error:
+            verdict = await judge(job, stored, streams=streams)
+            if may_be_overtaken and (verdict.outcome == "stored_differs" or verdict is COPY_CHANGED):
+                may_be_overtaken = False
+                await _take_back(job)
+                raise OvertakenError(verdict.reason)  # noqa: TRY301 - one of three reasons to begin anew
+            await job.save(forgets_parts=True, outcome=verdict.outcome, reason=verdict.reason)
+            job.run.progress.count(verdict.outcome)
+        except (SourceChangedError, SessionGoneError, OvertakenError) as error:
             await _begin_anew(job, error)
         except ConnectorError as error:
             await tries.wait_or_raise(error)
         else:
             return
+
+
+def _may_be_overtaken(job: FileJob) -> bool:
+    """True when an earlier run may have had the whole file on its way when it ended, to a storage that takes whatever
+    comes last; the others refuse what comes second.
+    """
+    row = job.row
+    was_sent = row.state == "finishing" and row.epoch < job.run.task.epoch
+    return was_sent and job.on_conflict is OnConflict.FAIL and not job.target.capabilities.upload_exclusive
+
+
+async def _take_back(job: FileJob) -> None:
+    """Deletes what this task stored, so that the name is free once more."""
+    if job.row.target_raw_id is None:
+        raise AssertionError("only what is stored is taken back")
+    try:
+        await job.target.delete(Ref("file", RawId(job.row.target_raw_id)))
+    except ConnectorError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
 
 
 async def _store(job: FileJob, streams: asyncio.Semaphore) -> File | None:
@@ -117,6 +147,8 @@ async def _begin_anew(job: FileJob, error: Exception) -> None:
     job.run.progress.bytes_done -= await job.save(
         forgets_parts=True,
         state="waiting",
+        target_raw_id=None,
+        digests={},
         starts=row.starts + 1,
         size_bytes=version.size_bytes,
         etag=version.etag,

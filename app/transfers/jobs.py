@@ -104,8 +104,11 @@ class FileJob(Job):
     size_bytes_max: int | None = None
 
     async def count(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """The same chunks, counted as done."""
+        """The same chunks, counted as done, and given on only while the task is this run's: what is sent in one piece
+        is finished with its last one.
+        """
         async for chunk in chunks:
+            await self.run.prove()
             self.run.progress.bytes_done += len(chunk)
             yield chunk
 

@@ -7,11 +7,12 @@ import asyncio
 import structlog
 
 from app.core.clock import now
+from app.core.errors import ApiError
 from app.transfers.hashing import Hashing
 from app.transfers.jobs import NAMES_RACED_MAX, FileJob, Job, build_race_error
 from app.transfers.repository import TransferRepository
 from app.transfers.sessions import abort_strays, open_state, seal_state
-from app.transfers.sources import Reading, SourceChangedError
+from app.transfers.sources import Reading, SourceChangedError, check_version
 from app.transfers.trying import Tries
 from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
 from connectors.core.crew import Crew
@@ -20,6 +21,8 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import ByteRange, File, Part, UploadSession
 
 ABORT_SECONDS_MAX = 20.0
+LOOKED_AGAIN_SECONDS = (0.5, 1.0, 2.0)
+"""After which times it is looked again for a file that the target may still be making for whoever asked before."""
 
 log = structlog.get_logger("app.transfers")
 
@@ -35,6 +38,7 @@ class PartsUpload:
         self._job = job
         self._streams = streams
         self._stored: dict[int, tuple[Part, str]] = {}
+        self._was_told = job.row.state == "finishing"  # by an earlier try, to make the file
 
     async def run(self) -> File:
         """Sends the parts that are missing and makes the file of them."""
@@ -50,8 +54,8 @@ class PartsUpload:
                 await self._send_ranges(session, session.size_bytes)
             else:
                 await self._send_stream(session)
-            if not job.source.is_checked_on_open and not (await job.source.get_version()).is_same(job.version):
-                raise SourceChangedError
+            if not job.source.is_checked_on_open:
+                await check_version(job.source, job.version)
             await job.save(state="finishing", epoch=job.run.task.epoch)
         return await self._finish(session)
 
@@ -78,11 +82,13 @@ class PartsUpload:
 
     async def _note_session(self, session: UploadSession) -> None:
         job = self._job
+        sealed = seal_state(job.run.state, job.target_account_id, session.state)
         try:
-            sealed = seal_state(job.run.state, job.target_account_id, session.state)
             await job.save(sealed_state=sealed, part_size_bytes=session.part_size_bytes)
         except BaseException:
-            await _abort_quietly(job, session)
+            # Who is stopped at that moment may have written it down all the same: then it is the next run's.
+            if not await _is_written_down(job, sealed):
+                await _abort_quietly(job, session)
             raise
 
     async def _send_ranges(self, session: UploadSession, size_bytes: int) -> None:
@@ -189,12 +195,22 @@ class PartsUpload:
             return await job.target.finish_upload(session, parts)
         except ConnectorError as error:
             if error.kind in {ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS} or error.is_replay:
-                found = await job.find_stored()
-                if isinstance(found, File):
+                found = await self._find_finished(is_worth_waiting=self._was_told or error.is_replay)
+                if found is not None:
                     return found
             if job.must_rename(error) or error.kind in {ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS}:
                 raise SessionGoneError from error
             raise
+
+    async def _find_finished(self, *, is_worth_waiting: bool) -> File | None:
+        """The file, if an earlier try has made it, or does so in a moment: its upload is gone before it is seen."""
+        for seconds in (*LOOKED_AGAIN_SECONDS, None) if is_worth_waiting else (None,):
+            found = await self._job.find_stored()
+            if isinstance(found, File):
+                return found
+            if seconds is not None:
+                await asyncio.sleep(seconds)
+        return None
 
 
 def build_session(job: Job) -> UploadSession:
@@ -225,6 +241,16 @@ async def abort_begun(job: Job) -> None:
         await abort_strays(job.target, job.parent, row.target_name, intended_at=row.intended_at, known=known)
     if row.intended_at is not None:
         await job.save(sealed_state=None, part_size_bytes=None, intended_at=None)
+
+
+async def _is_written_down(job: FileJob, sealed: str) -> bool:
+    """True also when nobody can tell: what is not aborted is found again by its intent."""
+    try:
+        async with job.run.state.db.reading(is_newest=True) as session:
+            row = await TransferRepository(session).get_file(job.row.id)
+    except (ApiError, AssertionError):
+        return True
+    return row.sealed_state == sealed
 
 
 async def _abort_quietly(job: FileJob, session: UploadSession) -> None:

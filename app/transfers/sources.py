@@ -87,6 +87,9 @@ class ConnectorSource:
             ) as download:
                 if version.size_bytes is not None and download.size_bytes not in {None, version.size_bytes}:
                     raise SourceChangedError
+                told = Version(etag=download.etag, modified_at=download.modified_at)
+                if if_match is None and not told.is_same(version):
+                    await check_version(self, version)  # some storages say it in one way here and in another there
                 yield download.chunks
         except ConnectorError as error:
             if error.kind in {ErrorKind.PRECONDITION_FAILED, ErrorKind.RANGE_INVALID}:
@@ -99,6 +102,12 @@ def read_version(file: File) -> Version:
     return Version(
         size_bytes=file.size_bytes, etag=file.etag, modified_at=file.modified_at, hashes=dict(file.hashes or {})
     )
+
+
+async def check_version(source: Source, version: Version) -> None:
+    """SourceChangedError when another version than this is there now."""
+    if not (await source.get_version()).is_same(version):
+        raise SourceChangedError
 
 
 class Reading:

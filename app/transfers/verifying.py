@@ -11,7 +11,7 @@ from typing import Literal
 from app.transfers.hashing import Hashing
 from app.transfers.jobs import FileJob
 from app.transfers.repository import TransferRepository
-from app.transfers.sources import Reading, SourceChangedError
+from app.transfers.sources import Reading, SourceChangedError, check_version
 from connectors.core.bytesource import StreamSource
 from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -32,16 +32,11 @@ class Verdict:
 
 
 VERIFIED = Verdict("verified")
+COPY_CHANGED = Verdict("unverifiable", "somebody changed the copy before it could be compared")
 
 
-async def verify(job: FileJob, stored: File | None, *, streams: asyncio.Semaphore) -> None:
-    """Compares the file that was stored, and writes the verdict down. `stored` is what the target just said of it."""
-    verdict = await _judge(job, stored, streams)
-    await job.save(forgets_parts=True, outcome=verdict.outcome, reason=verdict.reason)
-    job.run.progress.count(verdict.outcome)
-
-
-async def _judge(job: FileJob, stored: File | None, streams: asyncio.Semaphore) -> Verdict:
+async def judge(job: FileJob, stored: File | None, *, streams: asyncio.Semaphore) -> Verdict:
+    """Compares the file that was stored. `stored` is what the target just said of it, None if that was long ago."""
     row = job.row
     try:
         file = stored or await _get_stored(job)
@@ -56,7 +51,7 @@ async def _judge(job: FileJob, stored: File | None, streams: asyncio.Semaphore) 
         return Verdict("unverifiable", "the source changed before the copy could be compared with it")
     except ConnectorError as error:
         if error.kind in _CHANGED:
-            return Verdict("unverifiable", "somebody changed the copy before it could be compared")
+            return COPY_CHANGED
         if error.kind in _REFUSED:
             return Verdict("unverifiable", error.message)
         raise
@@ -104,7 +99,10 @@ async def _read_back(job: FileJob, file: File, streams: asyncio.Semaphore) -> Ve
 
 
 async def _list_expected(job: FileJob, streams: asyncio.Semaphore) -> list[tuple[int, str]]:
-    """Sizes and digests of what was sent, in order. Where no digest outlived a crash, the source is read again."""
+    """Sizes and digests of what was sent, in order. Where no digest outlived a crash, the source is read again.
+
+    SourceChangedError when that is another version by now.
+    """
     row = job.row
     if row.parts_count:
         async with job.run.state.db.reading(is_newest=True) as session:
@@ -124,4 +122,6 @@ async def _list_expected(job: FileJob, streams: asyncio.Semaphore) -> list[tuple
         except ConnectorError:
             reading.raise_own()
             raise
+    if not job.source.is_checked_on_open:
+        await check_version(job.source, job.version)
     return [(hashing.size_bytes, hashing.finish()["sha256"])]

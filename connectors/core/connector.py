@@ -254,14 +254,15 @@ class Connector(ABC):
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         """Returns a page of what was deleted and can be restored, the promises of list_folder; no order is promised.
 
-        - What went together with its folder may come with it, or alone.
+        - What went together with its folder may come with it, or alone. Folders come with `restore_folder` only.
         """
         self._refuse("list_trash")
 
     async def restore(self, ref: Ref) -> Resource:
         """Takes a file, or with `restore_folder` a folder with all below it, out of the trash, and returns it.
 
-        - Its id stays, and it is where it was; where that is gone or taken, where the provider puts it.
+        - It is where it was; where that is gone or taken, where the provider puts it, and takes nobody's place. Its
+          id stays, unless it had to be put elsewhere: what is returned says.
         - not_found for what is not in the trash. What is there and was never deleted is returned as it is.
         """
         self._refuse("restore")
@@ -271,7 +272,9 @@ class Connector(ABC):
     ) -> Thumbnail | None:
         """Returns the provider's own small picture of a file; None where it has none of this one.
 
-        - Its longer side has about `size_px` pixels, what the provider makes next to it; the format is a wish.
+        - Its longer side has at least `size_px` pixels, perhaps many more, where the file and what the provider makes
+          have so many; the format is a wish.
+        - not_found, wrong_type as get; None also for files that the provider tries in vain.
         """
         self._refuse("get_thumbnail")
 

@@ -39,7 +39,7 @@ class Parent(Struct, frozen=True, gc=False):
     name: str | None = None
 
 
-class File(Struct, frozen=True, gc=False, kw_only=True):
+class File(Struct, frozen=True, gc=False):
     """A file as the provider knows it now. What the provider does not tell is None, never 0 or an empty text."""
 
     raw_id: RawId

@@ -10,8 +10,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from connectors.core.resources import Ref
 
-Audience = Literal["anyone", "domain"]
-"""Who may open a shared link: whoever has the address, or only people of the owner's organisation."""
+Audience = Literal["anyone", "domain", "members"]
+"""Who may open a shared link: whoever has the address, only people of the owner's organisation, or nobody but those
+who may see the thing anyway."""
 
 LinkRole = Literal["writer", "reader"]
 

@@ -5,6 +5,7 @@ Outermost first, and why each stands where it stands:
     retry        around everything: a repeat is signed, limited and seen like a first attempt
     authorize    each attempt is signed afresh; the repeat after a renewed token is limited and seen too
     rate_limit   every real send takes its turn; waiting for it is not counted as the provider's slowness
+    fence        asked last before a write leaves, after all waiting, whether it is still its sender's to make
     observe      sees every real send, by kind of error, because it stands outside of
     classify     bad replies and exceptions become ConnectorError; above it nobody knows statuses
     transport    HTTP, or whatever runs the work
@@ -30,6 +31,7 @@ from connectors.core.guard import AddressGuard
 from connectors.core.guarded_transport import GuardedTransport
 from connectors.core.layers.authorize import Sign, authorize
 from connectors.core.layers.classify import ClassifyReply, classify
+from connectors.core.layers.fence import fence_writes
 from connectors.core.layers.observe import LogObserver, Observer, observe
 from connectors.core.layers.rate_limit import RateLimiter, rate_limit
 from connectors.core.layers.retry import RetryBudget, RetryPolicy, retry
@@ -155,7 +157,7 @@ class Runtime:
             read_host=lambda request: request.url.host,
             read_status=lambda reply: reply.status_code,
         )
-        send = rate_limit(send, limiter=budgets.limiter, hold=_hold_until_body_ends)
+        send = rate_limit(fence_writes(send), limiter=budgets.limiter, hold=_hold_until_body_ends)
         hosts = (users_host,) if isinstance(users_host, str) else users_host or manifest.allowed_hosts
         send = authorize(send, allowed_hosts=hosts, tokens=tokens, sign=sign, extra_headers=extra_headers)
         return retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
@@ -169,7 +171,7 @@ class Runtime:
         send = observe(
             send, observer=self._observer, clock=self._clock, service=manifest.service, account_key=account_key
         )
-        send = rate_limit(send, limiter=budgets.limiter)
+        send = rate_limit(fence_writes(send), limiter=budgets.limiter)
         send = retry(send, policy=self._policy, budget=budgets.retry, clock=self._clock, random=self._random)
 
         async def send_work(work: Work[ResultT]) -> ResultT:

@@ -24,6 +24,7 @@ from connectors.core.stack import HttpSend
 from connectors.dropbox.payloads import (
     Cursor,
     Entry,
+    Exported,
     Found,
     Listing,
     Person,
@@ -69,8 +70,12 @@ class Api:
         more = {} if template_id is None else {"include_property_groups": wanted}
         return self.read(await self.ask("files/get_metadata", {"path": path, **more}, msgspec.Raw))
 
-    async def list_folder(self, path: str, *, is_recursive: bool, limit: int) -> Listing:
-        return await self.ask("files/list_folder", {"path": path, "recursive": is_recursive, "limit": limit}, Listing)
+    async def list_folder(
+        self, path: str, *, is_recursive: bool, limit: int, includes_deleted: bool = False
+    ) -> Listing:
+        more = {"include_deleted": True} if includes_deleted else {}
+        argument = {"path": path, "recursive": is_recursive, "limit": limit, **more}
+        return await self.ask("files/list_folder", argument, Listing)
 
     async def continue_list(self, cursor: str) -> Listing:
         return await self.ask("files/list_folder/continue", {"cursor": cursor}, Listing)
@@ -103,9 +108,11 @@ class Api:
     async def delete_permanently(self, path: str) -> None:
         await self.ask("files/permanently_delete", {"path": path}, msgspec.Raw, Repeat.IDEMPOTENT)
 
-    async def list_revisions(self, path: str, *, limit: int) -> list[Entry]:
-        argument = {"path": path, "mode": write_tag("id"), "limit": limit}
-        return [self.read(raw) for raw in (await self.ask("files/list_revisions", argument, Revisions)).entries]
+    async def list_revisions(self, path: str, *, mode: str, limit: int, before: str | None = None) -> Revisions:
+        """Newest first; of what has an id, or of what was ever at a path. Only that one goes on before a revision."""
+        more = {} if before is None else {"before_rev": before}
+        argument = {"path": path, "mode": write_tag(mode), "limit": limit, "include_restorable_info": True, **more}
+        return await self.ask("files/list_revisions", argument, Revisions)
 
     async def restore(self, path: str, rev: str) -> Entry:
         reply = await self.ask("files/restore", {"path": path, "rev": rev}, msgspec.Raw, Repeat.IDEMPOTENT)
@@ -115,14 +122,21 @@ class Api:
 
     @asynccontextmanager
     async def download(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[httpx.Response, Entry]]:
-        request = self._build(f"{self.content_url}/2/files/download", Repeat.SAFE, "files/download")
-        request.headers.update({"Dropbox-API-Arg": write_header({"path": path}), "Accept-Encoding": "identity"})
-        request.headers.update(headers)
-        reply = await self.send(request)
-        try:
-            yield reply, self.read(msgspec.Raw(reply.headers.get("dropbox-api-result", "").encode()))
-        finally:
-            await reply.aclose()
+        async with self._open("files/download", {"path": path}, headers) as (reply, result):
+            yield reply, self.read(msgspec.Raw(result))
+
+    @asynccontextmanager
+    async def export(self, path: str) -> AsyncIterator[tuple[httpx.Response, Exported]]:
+        async with self._open("files/export", {"path": path}, {}) as (reply, result):
+            yield reply, _decode(result, Exported)
+
+    async def get_thumbnail(self, path: str, *, size: str, image_format: str) -> bytes:
+        """At most as large as one of Dropbox's sizes, lying or standing; the picture whole."""
+        resource = {".tag": "path", "path": path}
+        options = {"format": write_tag(image_format), "size": write_tag(size), "mode": write_tag("bestfit")}
+        request = self._build_download("files/get_thumbnail_v2", {"resource": resource, **options})
+        request.extensions[WHOLE_BODY_BYTES_MAX] = REPLY_BYTES_MAX
+        return (await self.send(request)).content
 
     async def upload(self, commit: Argument, data: bytes, content_hash: str, repeat: Repeat) -> Entry:
         argument = {**commit, "content_hash": content_hash}
@@ -166,6 +180,23 @@ class Api:
         request = self._build(f"{self.api_url}/2/{route}", repeat, route, msgspec.json.encode(argument))
         request.headers["Content-Type"] = "application/json"
         return _decode((await self.send(request)).content, kind)
+
+    @asynccontextmanager
+    async def _open(
+        self, route: str, argument: Argument, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[httpx.Response, bytes]]:
+        request = self._build_download(route, argument)
+        request.headers.update(headers)
+        reply = await self.send(request)
+        try:
+            yield reply, reply.headers.get("dropbox-api-result", "").encode()
+        finally:
+            await reply.aclose()
+
+    def _build_download(self, route: str, argument: Argument) -> httpx.Request:
+        request = self._build(f"{self.content_url}/2/{route}", Repeat.SAFE, route)
+        request.headers.update({"Dropbox-API-Arg": write_header(argument), "Accept-Encoding": "identity"})
+        return request
 
     async def _change(self, route: str, argument: Argument, repeat: Repeat) -> Entry:
         return self.read((await self.ask(route, argument, Result, repeat)).metadata)

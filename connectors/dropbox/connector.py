@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Literal
 
 from connectors.core.bytesource import ByteSource, StreamSource
 from connectors.core.clock import Clock
@@ -32,14 +33,18 @@ from connectors.core.resources import (
     VersionId,
     VersionPage,
 )
+from connectors.core.sharing import LinkChange, SharedLink, Thumbnail
 from connectors.dropbox.api import Api
 from connectors.dropbox.changing import Changer
 from connectors.dropbox.downloads import open_file
+from connectors.dropbox.links import Links
 from connectors.dropbox.manifest import MANIFEST, PART_BYTES
 from connectors.dropbox.mapping import build_quota, read_version
 from connectors.dropbox.permissions import Permissions
 from connectors.dropbox.properties import Properties, TemplateMemory
 from connectors.dropbox.reading import Reader
+from connectors.dropbox.thumbnails import get_thumbnail
+from connectors.dropbox.trash import list_trash, restore
 from connectors.dropbox.uploads import Uploader
 from connectors.dropbox.versions import list_versions, restore_version
 
@@ -66,6 +71,7 @@ class DropboxConnector(Connector):
         self._reader = Reader(api)
         self._changer = Changer(self._reader)
         self._uploader = Uploader(self._reader, self)
+        self._links = Links(self._reader)
         self._permissions = Permissions(self._reader, surroundings.clock)
         self._properties = Properties(self._reader, surroundings.templates, surroundings.account_key)
 
@@ -159,6 +165,29 @@ class DropboxConnector(Connector):
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         return await restore_version(self._reader, file, version)
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        return await list_trash(self._reader, cursor, limit)
+
+    async def restore(self, ref: Ref) -> Resource:
+        return await restore(self._reader, ref.raw_id)
+
+    async def get_thumbnail(
+        self, file: RawId, *, size_px: int, image_format: Literal["png", "jpeg"]
+    ) -> Thumbnail | None:
+        return await get_thumbnail(self._reader, file, size_px=size_px, image_format=image_format)
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        return await self._links.list_all(ref)
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        return await self._links.create(ref, wish)
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        return await self._links.update(ref, link, change)
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        await self._links.delete(ref, link)
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         return await self._permissions.read(ref)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.media_types import read_media_type
 from connectors.core.resources import ByteRange, Download
+from connectors.dropbox.errors import read_reason
 from connectors.dropbox.mapping import read_raw_id
-from connectors.dropbox.payloads import Entry
+from connectors.dropbox.payloads import Entry, ExportMetadata
 from connectors.dropbox.reading import Reader
+
+EXPORTED = "unsupported_file"
+"""Dropbox's word for what is exported, not downloaded."""
 
 OFFSET_MAX = 2**53 - 1
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
@@ -30,21 +35,27 @@ async def open_file(
     headers = {}
     if byte_range is not None:
         headers["Range"] = (await _limit(reader, path, byte_range)).header
-    opening = reader.api.download(path, headers)
-    try:
-        reply, entry = await opening.__aenter__()
-    except ConnectorError as error:
-        if error.kind is ErrorKind.RANGE_INVALID and error.size_bytes is None:
-            error.size_bytes = (await reader.api.get_metadata(path)).size
-        raise
-    try:
+    async with AsyncExitStack() as stack:
+        exported = None
+        try:
+            reply, entry = await stack.enter_async_context(reader.api.download(path, headers))
+        except ConnectorError as error:
+            if error.kind is ErrorKind.RANGE_INVALID and error.size_bytes is None:
+                error.size_bytes = (await reader.api.get_metadata(path)).size
+            if not read_reason(error).endswith(EXPORTED):
+                raise
+            if byte_range is not None:
+                raise error.restated(message="documents that Dropbox exports come whole") from error
+            reply, exported = await stack.enter_async_context(reader.api.export(path))
+            entry = reader.api.read(exported.file_metadata)
         if if_match is not None and entry.rev != if_match:
             raise ConnectorError(ErrorKind.PRECONDITION_FAILED, "the file has another etag now")
         if entry.id != asked:
             raise ConnectorError(ErrorKind.NOT_FOUND, "the file has no such version")
-        yield _build_download(reply, entry, byte_range)
-    finally:
-        await opening.__aexit__(None, None, None)
+        if exported is None:
+            yield _build_download(reply, entry, byte_range)
+        else:
+            yield _build_export(reply, entry, exported.export_metadata)
 
 
 async def _limit(reader: Reader, path: str, byte_range: ByteRange) -> ByteRange:
@@ -76,6 +87,18 @@ def _build_download(reply: httpx.Response, entry: Entry, byte_range: ByteRange |
         etag=entry.rev,
         modified_at=entry.server_modified,
         name=entry.name,
+    )
+
+
+def _build_export(reply: httpx.Response, entry: Entry, told: ExportMetadata) -> Download:
+    """What Dropbox made of a document of its own, in the format that it prefers."""
+    return Download(
+        _count(reply.aiter_raw(), told.size),
+        told.size,
+        media_type=read_media_type(told.name),
+        etag=entry.rev,
+        modified_at=entry.server_modified,
+        name=told.name,
     )
 
 

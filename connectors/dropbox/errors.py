@@ -22,8 +22,9 @@ PATH_ROOT_STATUS = HTTPStatus.UNPROCESSABLE_ENTITY
 
 _KINDS: dict[ErrorKind, str] = {
     ErrorKind.NOT_FOUND: "not_found invalid_revision invalid_file invalid_id invalid_member not_a_member bad_member "
-    "invalid_dropbox_id invalid_email template_not_found unmounted unknown_user",
-    ErrorKind.ALREADY_EXISTS: "conflict",
+    "invalid_dropbox_id invalid_email template_not_found unmounted unknown_user shared_link_not_found "
+    "shared_link_malformed",
+    ErrorKind.ALREADY_EXISTS: "conflict shared_link_already_exists",
     ErrorKind.WRONG_TYPE: "not_file not_folder is_file is_folder",
     ErrorKind.INVALID_NAME: "malformed_path disallowed_name invalid_argument does_not_fit_template "
     "property_field_too_large",
@@ -32,24 +33,30 @@ _KINDS: dict[ErrorKind, str] = {
     ErrorKind.PERMISSION_DENIED: "no_write_permission no_permission access_restricted operation_suppressed "
     "restricted_content locked team_folder access_denied cant_move_shared_folder cant_transfer_ownership "
     "cant_move_into_vault cant_move_into_family email_unverified missing_scope invalid_select_user "
-    "invalid_select_admin team_policy_disallows_member_policy folder_owner insufficient_plan banned_member",
+    "invalid_select_admin team_policy_disallows_member_policy folder_owner insufficient_plan banned_member "
+    "email_not_verified shared_link_access_denied",
     ErrorKind.GRANT_REVOKED: "user_suspended",
     ErrorKind.TOKEN_EXPIRED: "expired_access_token invalid_access_token",
-    ErrorKind.QUOTA_EXCEEDED: "insufficient_space insufficient_quota too_many_members",
+    ErrorKind.QUOTA_EXCEEDED: "insufficient_space insufficient_quota too_many_members too_many_shared_folders",
     ErrorKind.TOO_LARGE: "too_many_files too_large payload_too_large",
     ErrorKind.RATE_LIMITED: "too_many_write_operations too_many_requests rate_limit",
     ErrorKind.RANGE_INVALID: "not_satisfiable",
-    ErrorKind.CURSOR_INVALID: "invalid_cursor",
+    ErrorKind.CURSOR_INVALID: "invalid_cursor invalid_before_rev",
     ErrorKind.CURSOR_RESET: "reset",
     ErrorKind.INVALID_PARTS: "incorrect_offset closed not_closed concurrent_session_not_closed "
     "concurrent_session_missing_data",
-    ErrorKind.UNSUPPORTED: "unsupported_file unsupported_content_type inside_shared_folder contains_shared_folder",
-    ErrorKind.UNAVAILABLE: "content_hash_mismatch internal_error",
+    ErrorKind.UNSUPPORTED: "unsupported_file unsupported_content_type inside_shared_folder contains_shared_folder "
+    "non_exportable unsupported_link_type not_authorized invalid_settings unsupported_extension unsupported_image "
+    "encrypted_content conversion_error",
+    ErrorKind.UNAVAILABLE: "content_hash_mismatch internal_error retry_error in_progress",
 }
 _KIND_OF_TAG = {tag: kind for kind, tags in _KINDS.items() for tag in tags.split()}
 _WORDS = {
     "missing_scope": "the app was not given the scope for this; add it in the App Console and connect again",
     "content_hash_mismatch": "the bytes did not arrive as they were sent",
+    "not_authorized": "the plan or the team of this account does not allow such a link",
+    "invalid_settings": "a link cannot be like this",
+    "email_not_verified": "the owner of this account must confirm the email address at Dropbox first",
 }
 
 

@@ -70,11 +70,11 @@ def build_resource(entry: Entry, parent_id: RawId | None, *, is_replacement: boo
         name=entry.name,
         parent=parent,
         path=entry.path_display,
-        size_bytes=entry.size,
+        size_bytes=entry.size if entry.is_downloadable else None,  # an export has another
         modified_at=entry.server_modified,
         media_type=read_media_type(entry.name),
         etag=entry.rev,
-        is_downloadable=entry.is_downloadable,
+        is_downloadable=entry.is_downloadable or bool(entry.export_info and entry.export_info.export_as),
         last_modifier_id=info.modified_by if info else None,
         is_replacement=is_replacement,
         raw=entry.raw,
@@ -85,7 +85,7 @@ def build_version(entry: Entry, *, is_current: bool) -> Version:
     """A revision of a file."""
     return Version(
         raw_id=VersionId(entry.rev or ""),
-        size_bytes=entry.size,
+        size_bytes=entry.size if entry.is_downloadable else None,
         modified_at=entry.server_modified,
         etag=entry.rev,
         modifier_id=entry.sharing_info.modified_by if entry.sharing_info else None,

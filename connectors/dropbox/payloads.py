@@ -29,6 +29,10 @@ class SharingInfo(Struct, frozen=True, gc=False):
     modified_by: str | None = None
 
 
+class ExportInfo(Struct, frozen=True, gc=False):
+    export_as: str | None = None
+
+
 class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """A file, a folder or what was deleted; only where all are possible there is a tag."""
 
@@ -43,6 +47,8 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     server_modified: datetime | None = None
     content_hash: str | None = None
     is_downloadable: bool = True
+    export_info: ExportInfo | None = None
+    is_restorable: bool = True  # told of revisions when asked for
     shared_folder_id: str | None = None
     sharing_info: SharingInfo | None = None
     property_groups: list[PropertyGroup] = []
@@ -85,6 +91,61 @@ class Found(Struct, frozen=True):
 
 class Revisions(Struct, frozen=True):
     entries: list[Raw]
+    is_deleted: bool = False
+    has_more: bool = False
+
+
+class ExportMetadata(Struct, frozen=True, gc=False):
+    name: str
+    size: int
+
+
+class Exported(Struct, frozen=True):
+    export_metadata: ExportMetadata
+    file_metadata: Raw
+
+
+class AudienceOption(Struct, frozen=True, gc=False):
+    audience: Tag
+    allowed: bool
+
+
+class LinkPermissions(Struct, frozen=True, gc=False, kw_only=True):
+    """What a link allows, and what its owner may change."""
+
+    resolved_visibility: Tag | None = None
+    effective_audience: Tag | None = None
+    link_access_level: Tag | None = None
+    audience_options: list[AudienceOption] | None = None
+    require_password: bool | None = None
+    allow_download: bool = True
+    can_set_expiry: bool = True
+    can_remove_expiry: bool = True
+    can_set_password: bool | None = None
+    can_remove_password: bool | None = None
+    can_allow_download: bool = True
+    can_disallow_download: bool = True
+
+
+class LinkInfo(Struct, frozen=True, gc=False, kw_only=True):
+    url: str
+    id: str = ""
+    expires: datetime | None = None
+    link_permissions: LinkPermissions
+
+
+class LinkList(Struct, frozen=True):
+    links: list[LinkInfo]
+
+
+class ChangedAccounts(Struct, frozen=True):
+    accounts: list[str] = []
+
+
+class ChangeNotice(Struct, frozen=True):
+    """What Dropbox calls an application's address with."""
+
+    list_folder: ChangedAccounts = ChangedAccounts()
 
 
 class Session(Struct, frozen=True):

@@ -13,8 +13,9 @@ from connectors.dropbox.api import Api
 from connectors.dropbox.mapping import ROOT, build_resource, build_root, read_raw_id, split_path
 from connectors.dropbox.payloads import Entry, Found, Listing
 
-PARENTS_PARALLEL_MAX = 8
+CALLS_PARALLEL_MAX = 8
 SKIP_DIGITS_MAX = 9
+WHOLE_LIMIT = 1000  # of a page of the whole account, of which little may be wanted
 _DELETED = "deleted"
 
 
@@ -90,15 +91,10 @@ class Reader:
             return self._read_listing(await self.api.list_folder(asked, is_recursive=is_recursive, limit=limit))
 
         scope = _build_scope("tree" if is_recursive else "folder", folder)
-        try:
-            entries, next_cursor = await self._read_page(scope, cursor, limit, begin, self._continue)
-        except ConnectorError as error:
-            if error.kind is not ErrorKind.CURSOR_RESET:
-                raise
-            raise error.restated(ErrorKind.CURSOR_INVALID, "the listing must begin anew") from error
+        entries, next_cursor = await self._read_page(scope, cursor, limit, begin, self._continue)
         shown = [entry for entry in entries if entry.tag != _DELETED and entry.id != folder]
         known = {_parent_path(entry): folder for entry in shown} if not is_recursive else {}
-        return Page(await self._describe_all(shown, known), next_cursor)
+        return Page(await self.describe_all(shown, known), next_cursor)
 
     async def search(self, query: str, folder: RawId, cursor: str | None, limit: int) -> Page:
         """A page of what is found by name or content."""
@@ -113,7 +109,7 @@ class Reader:
         scope = _build_scope("search", folder, query)
         entries, next_cursor = await self._read_page(scope, cursor, limit, begin, go_on)
         shown = [entry for entry in entries if entry.tag != _DELETED and entry.id != folder]
-        return Page(await self._describe_all(shown, {}), next_cursor)
+        return Page(await self.describe_all(shown, {}), next_cursor)
 
     async def list_changes(self, cursor: str | None, limit: int) -> ChangePage:
         """What changed in the whole account; of what is gone Dropbox tells the path only."""
@@ -125,7 +121,7 @@ class Reader:
         entries = [self.api.read(raw) for raw in listing.entries]
         is_cut = len(entries) > skip + limit
         taken = entries[skip : skip + limit]
-        resources = iter(await self._describe_all([entry for entry in taken if entry.tag != _DELETED], {}))
+        resources = iter(await self.describe_all([entry for entry in taken if entry.tag != _DELETED], {}))
         changes = [
             Change(path=entry.path_display or entry.path_lower)
             if entry.tag == _DELETED
@@ -136,6 +132,21 @@ class Reader:
             _write_cursor(scope, skip + limit, position) if is_cut else _write_cursor(scope, 0, listing.cursor)
         )
         return ChangePage(changes, next_cursor, has_more=is_cut or listing.has_more)
+
+    async def list_deleted(self, cursor: str | None, limit: int) -> tuple[list[Entry], str | None]:
+        """A page of what was anywhere in the account, told by its path only; Dropbox tells it among all that is."""
+
+        async def begin() -> _Answer:
+            listed = await self.api.list_folder("", is_recursive=True, limit=WHOLE_LIMIT, includes_deleted=True)
+            return select(self._read_listing(listed))
+
+        async def go_on(position: str) -> _Answer:
+            return select(await self._continue(position))
+
+        def select(answer: _Answer) -> _Answer:
+            return _Answer([entry for entry in answer.entries if entry.tag == _DELETED], answer.cursor)
+
+        return await self._read_page(_build_scope("deleted"), cursor, limit, begin, go_on)
 
     async def _read_page(
         self,
@@ -157,7 +168,12 @@ class Reader:
         return answer.entries[skip:], next_cursor
 
     async def _continue(self, position: str) -> _Answer:
-        return self._read_listing(await self.api.continue_list(position))
+        try:
+            return self._read_listing(await self.api.continue_list(position))
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.CURSOR_RESET:
+                raise
+            raise error.restated(ErrorKind.CURSOR_INVALID, "the listing must begin anew") from error
 
     def _read_listing(self, listing: Listing) -> _Answer:
         entries = [self.api.read(raw) for raw in listing.entries]
@@ -169,7 +185,8 @@ class Reader:
 
     # ---- parents, which Dropbox tells by path only
 
-    async def _describe_all(self, entries: list[Entry], known: Mapping[str, RawId]) -> list[Resource]:
+    async def describe_all(self, entries: list[Entry], known: Mapping[str, RawId]) -> list[Resource]:
+        """The resources, each parent looked up once."""
         ids = await self._find_parents(entries, known)
         return [build_resource(entry, ids.get(_parent_path(entry))) for entry in entries]
 
@@ -185,7 +202,7 @@ class Reader:
             if entry is not None and not entry.is_file:
                 ids[path] = RawId(entry.id)
 
-        async with Crew(PARENTS_PARALLEL_MAX) as crew:
+        async with Crew(CALLS_PARALLEL_MAX) as crew:
             for path in missing:
                 await crew.wait_for_slot()
                 crew.start(find(path))

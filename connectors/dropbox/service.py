@@ -17,6 +17,7 @@ from connectors.dropbox.api import Api
 from connectors.dropbox.connector import ROOT_LEARNED, DropboxConnector, Surroundings
 from connectors.dropbox.errors import classify_reply
 from connectors.dropbox.manifest import API_HOST, CONTENT_HOST, MANIFEST
+from connectors.dropbox.notices import read_notice
 from connectors.dropbox.properties import TemplateMemory
 
 ENDPOINT = "endpoint"
@@ -45,7 +46,7 @@ def build_service(options: Options) -> Service:
         clock = context.runtime.clock
         return DropboxConnector(api, Surroundings(account_key=context.account_key, clock=clock, templates=templates))
 
-    return Service(manifest=manifest, build=build, client=settings.client)
+    return Service(manifest=manifest, build=build, client=settings.client, read_notice=read_notice)
 
 
 def _build_send(context: AccountContext, manifest: Manifest) -> HttpSend:

@@ -198,12 +198,15 @@ class Uploader:
             await self.reader.api.restore(get_path(before), before.rev)
 
 
-async def find_free_name(reader: Reader, folder_path: str, name: str) -> str:
-    """The name, for Dropbox to put a number into; of one without room for that, a shorter one that is free now."""
+async def find_free_name(reader: Reader, folder_path: str, name: str, *, is_final: bool = False) -> str:
+    """The name, for Dropbox to put a number into; of one without room for that, a shorter one that is free now.
+
+    One that is final is free now, with a number of ours if need be.
+    """
     room = (MANIFEST.limits.name_characters_max or 0) - NUMBER_CHARACTERS_MAX
     free_name = name
     for number in range(1, FREE_NAMES_TRIED_MAX):
-        if len(free_name) <= room or await reader.find(f"{folder_path}/{free_name}") is None:
+        if (len(free_name) <= room and not is_final) or await reader.find(f"{folder_path}/{free_name}") is None:
             return free_name
         suffix = PurePosixPath(name).suffix
         suffix = suffix if len(suffix) < room // 2 else ""

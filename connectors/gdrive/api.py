@@ -26,6 +26,7 @@ from connectors.gdrive.payloads import (
     REVISION_FIELDS,
     About,
     ChangeList,
+    Channel,
     DriveFile,
     DriveList,
     FileList,
@@ -38,11 +39,13 @@ from connectors.gdrive.payloads import (
 )
 
 ANSWER_BYTES_MAX = 32 * 2**20
+PICTURE_BYTES_MAX = 8 * 2**20
 FILES, UPLOADS = "/drive/v3/files", "/upload/drive/v3/files"
 ALL_DRIVES = {"supportsAllDrives": "true"}
 EVERYWHERE = {**ALL_DRIVES, "includeItemsFromAllDrives": "true"}
 DRIVE_FIELDS = "id,name,createdTime"
 CANCELLED_STATUS = 499
+NOT_GIVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 PayloadT = TypeVar("PayloadT")
 
@@ -54,7 +57,7 @@ class Api:
         self._send = send
         self._origin = origin
         self._include_raw = include_raw
-        self._fields = "*" if include_raw else FILE_FIELDS
+        self._fields = "*" if include_raw else FILE_FIELDS  # of single files
 
     async def get_about(self, fields: str) -> About:
         return await self._ask("GET", "/drive/v3/about", About, {"fields": fields})
@@ -62,14 +65,16 @@ class Api:
     async def get_file(self, file_id: str) -> DriveFile:
         return self._read(await self._ask("GET", f"{FILES}/{file_id}", dict, {"fields": self._fields, **ALL_DRIVES}))
 
-    async def get_properties(self, file_id: str) -> DriveFile:
-        params = {"fields": PROPERTY_FIELDS, **ALL_DRIVES}
-        return await self._ask("GET", f"{FILES}/{file_id}", DriveFile, params)
+    async def get_fields(self, file_id: str, fields: str) -> DriveFile:
+        """A file as far as these fields tell of it."""
+        return await self._ask("GET", f"{FILES}/{file_id}", DriveFile, {"fields": fields, **ALL_DRIVES})
 
-    async def list_files(self, query: str, *, limit: int, cursor: str | None = None, **params: str) -> FileList:
-        """Files by Drive's search language, of one page; `order_by` and `corpora` as Drive has them."""
-        fields = f"nextPageToken,incompleteSearch,files({self._fields})"
-        asked = {"q": query, "pageSize": str(limit), "fields": fields, **EVERYWHERE, **params, **_page(cursor)}
+    async def list_files(
+        self, query: str, *, limit: int, cursor: str | None = None, fields: str = FILE_FIELDS, **params: str
+    ) -> FileList:
+        """Files by Drive's search language, of one page; `orderBy` and `corpora` as Drive has them."""
+        wanted = f"nextPageToken,incompleteSearch,files({'*' if self._include_raw else fields})"
+        asked = {"q": query, "pageSize": str(limit), "fields": wanted, **EVERYWHERE, **params, **_page(cursor)}
         reply = await self._call("GET", FILES, asked)
         listed = _decode(reply, FileList)
         if not self._include_raw:
@@ -180,14 +185,14 @@ class Api:
         params = {"fields": fields, "pageSize": "100", **ALL_DRIVES, **_page(cursor)}
         return await self._ask("GET", f"{FILES}/{file_id}/permissions", GrantList, params)
 
-    async def create_permission(self, file_id: str, body: Mapping[str, str], params: Mapping[str, str]) -> None:
-        params = {"fields": "id", **ALL_DRIVES, **params}
-        await self._ask("POST", f"{FILES}/{file_id}/permissions", dict, params, body, Repeat.IDEMPOTENT)
+    async def create_permission(self, file_id: str, body: Mapping[str, str], params: Mapping[str, str]) -> Grant:
+        params = {"fields": PERMISSION_FIELDS, **ALL_DRIVES, **params}
+        return await self._ask("POST", f"{FILES}/{file_id}/permissions", Grant, params, body, Repeat.IDEMPOTENT)
 
-    async def update_permission(self, file_id: str, known: Grant, role: str, params: Mapping[str, str]) -> None:
-        params = {"fields": "id", **ALL_DRIVES, **params}
+    async def update_permission(self, file_id: str, known: Grant, role: str, params: Mapping[str, str]) -> Grant:
+        params = {"fields": PERMISSION_FIELDS, **ALL_DRIVES, **params}
         path = f"{FILES}/{file_id}/permissions/{known.id}"
-        await self._ask("PATCH", path, dict, params, {"role": role}, Repeat.IDEMPOTENT)
+        return await self._ask("PATCH", path, Grant, params, {"role": role}, Repeat.IDEMPOTENT)
 
     async def delete_permission(self, file_id: str, known: Grant) -> None:
         await self._call("DELETE", f"{FILES}/{file_id}/permissions/{known.id}", ALL_DRIVES, repeat=Repeat.IDEMPOTENT)
@@ -212,6 +217,32 @@ class Api:
             **EVERYWHERE,
         }
         return await self._ask("GET", "/drive/v3/changes", ChangeList, params)
+
+    async def watch_changes(self, cursor: str, channel: Mapping[str, str]) -> Channel:
+        """Has Drive call an address when something changes; idempotent by the channel's id."""
+        params = {"pageToken": cursor, "fields": "id,resourceId,expiration", **EVERYWHERE}
+        return await self._ask("POST", "/drive/v3/changes/watch", Channel, params, channel, Repeat.IDEMPOTENT)
+
+    async def stop_channel(self, channel_id: str, resource_id: str) -> None:
+        """One that is over is no error."""
+        body, over = {"id": channel_id, "resourceId": resource_id}, frozenset({HTTPStatus.NOT_FOUND})
+        await self._call("POST", "/drive/v3/channels/stop", {}, body, Repeat.IDEMPOTENT, expected=over)
+
+    async def get_picture(self, url: str) -> tuple[bytes, str] | None:
+        """A small picture and its media type; None when it is not given."""
+        request = httpx.Request(
+            "GET",
+            url,
+            headers={"Accept-Encoding": "identity"},
+            extensions={
+                INTENT: Intent(operation="GET thumbnail", repeat=Repeat.SAFE),
+                EXPECTED_STATUSES: NOT_GIVEN,
+                WHOLE_BODY_BYTES_MAX: PICTURE_BYTES_MAX,
+            },
+        )
+        reply = await self._send(request)
+        media_type: str = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return (reply.content, media_type) if reply.is_success and media_type.startswith("image/") else None
 
     def pass_on(self, call: RawCall) -> AbstractAsyncContextManager[RawReply]:
         """A request of the caller's own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from typing import Literal
 
 from connectors.core.bytesource import ByteSource, StreamSource
 from connectors.core.call import Repeat
@@ -32,12 +33,14 @@ from connectors.core.resources import (
     VersionId,
     VersionPage,
 )
-from connectors.gdrive import listing, permissions, properties, uploads
+from connectors.core.sharing import LinkChange, SharedLink, Subscription, Thumbnail
+from connectors.gdrive import channels, links, listing, permissions, properties, trash, uploads
 from connectors.gdrive.downloads import open_download, open_revision
 from connectors.gdrive.drive import Drive, Target, escape
 from connectors.gdrive.manifest import MANIFEST, ROOT
 from connectors.gdrive.mapping import build_quota, build_shared_drive
 from connectors.gdrive.payloads import SHORTCUT, DriveFile, Revision
+from connectors.gdrive.thumbnails import get_thumbnail
 
 PATH_NAMES_MAX = 100
 ANCESTORS_MAX = 200
@@ -199,6 +202,44 @@ class GoogleDriveConnector(Connector):
             source = StreamSource(download.chunks, size_bytes=download.length_bytes)
             target = Target(parent="", name=there.name, replaced=there)
             return await self._build_file(await uploads.store(self._drive, target, source))
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        return await trash.list_trash(self._drive, cursor, limit)
+
+    async def restore(self, ref: Ref) -> Resource:
+        return await trash.restore(self._drive, ref)
+
+    async def get_thumbnail(
+        self,
+        file: RawId,
+        *,
+        size_px: int,
+        image_format: Literal["png", "jpeg"],  # noqa: ARG002 - Drive chooses it
+    ) -> Thumbnail | None:
+        return await get_thumbnail(self._drive, file, size_px)
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        return await links.list_links(self._drive, ref)
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        return await links.create_link(self._drive, ref, wish)
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        return await links.update_link(self._drive, ref, link, change)
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        await links.delete_link(self._drive, ref, link)
+
+    async def subscribe(self, *, url: str, secret: str, seconds: int) -> Subscription:
+        return await channels.subscribe(self._drive, url=url, secret=secret, seconds=seconds)
+
+    async def renew_subscription(
+        self, subscription: Subscription, *, url: str, secret: str, seconds: int
+    ) -> Subscription:
+        return await channels.renew(self._drive, subscription, url=url, secret=secret, seconds=seconds)
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        await channels.unsubscribe(self._drive, subscription)
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         return await permissions.list_permissions(self._drive, ref)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from connectors.core.clock import Clock
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.paths import number_name
 from connectors.core.resources import OnConflict, RawId, Ref, Resource
@@ -66,20 +67,19 @@ class Drive:
     api: Api
     known: Known
     formats: Formats
+    clock: Clock
+    hosts: tuple[str, ...]  # that the account's token may go to
 
-    async def get(self, raw_id: str) -> DriveFile:
-        """What stands under an id; not_found also for what is in the trash."""
-        file = await self.api.get_file(check_id(raw_id))
+    async def get_kind(self, ref: Ref, fields: str | None = None) -> DriveFile:
+        """What stands under an id, or what these fields tell of it; not_found also for what is in the trash.
+
+        wrong_type for something of the other kind.
+        """
+        file_id = check_id(ref.raw_id)
+        file = await (self.api.get_file(file_id) if fields is None else self.api.get_fields(file_id, fields))
         if file.trashed:
             raise ConnectorError(ErrorKind.NOT_FOUND, "it is in the trash")
-        return file
-
-    async def get_kind(self, ref: Ref) -> DriveFile:
-        """The same, if it is of that kind; else wrong_type."""
-        file = await self.get(ref.raw_id)
-        if file.is_folder != (ref.kind == "folder"):
-            text = "this is a folder, not a file" if file.is_folder else "this is a file, not a folder"
-            raise ConnectorError(ErrorKind.WRONG_TYPE, text)
+        check_kind(file, ref)
         return file
 
     async def get_file(self, raw_id: str) -> DriveFile:
@@ -178,6 +178,13 @@ def check_id(raw_id: str) -> str:
     if not _ID.fullmatch(raw_id):
         raise ConnectorError(ErrorKind.NOT_FOUND, "there is nothing with this id")
     return raw_id
+
+
+def check_kind(file: DriveFile, ref: Ref) -> None:
+    """wrong_type for a file that was said to be a folder, or the reverse."""
+    if file.is_folder != (ref.kind == "folder"):
+        text = "this is a folder, not a file" if file.is_folder else "this is a file, not a folder"
+        raise ConnectorError(ErrorKind.WRONG_TYPE, text)
 
 
 def escape(text: str) -> str:

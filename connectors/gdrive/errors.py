@@ -14,6 +14,9 @@ _WAIT = (ErrorKind.RATE_LIMITED, "Google Drive wants fewer requests for a while"
 _FULL = (ErrorKind.QUOTA_EXCEEDED, "there is no space left in this Drive, or no room for more files in this folder")
 _NOBODY = (ErrorKind.NOT_FOUND, "Google knows nobody of that name")
 _RIGHTS = (ErrorKind.PERMISSION_DENIED, "the account may not do this")
+_INHERITED = (ErrorKind.PERMISSION_DENIED, "it comes from a folder above, and can be changed there only")
+_RULES = (ErrorKind.PERMISSION_DENIED, "the rules of the account's organisation do not allow to share so")
+_ADDRESS = (ErrorKind.ADDRESS_REFUSED, "Google calls HTTPS addresses only, with a certificate that is good")
 _DOCUMENT = (ErrorKind.WRONG_TYPE, "this has no bytes of its own")
 
 _MEANINGS: dict[str, tuple[ErrorKind, str]] = {
@@ -42,6 +45,13 @@ _MEANINGS: dict[str, tuple[ErrorKind, str]] = {
     "propertyTooLarge": (ErrorKind.INVALID_NAME, "a property is too long"),
     "tooManyProperties": (ErrorKind.INVALID_NAME, "the file has too many properties"),
     "insufficientFilePermissions": _RIGHTS,
+    "cannotModifyInheritedPermission": _INHERITED,
+    "cannotModifyInheritedTeamDrivePermission": _INHERITED,
+    "publishOutNotPermitted": _RULES,
+    "shareOutNotPermitted": _RULES,
+    "channelIdNotUnique": (ErrorKind.ALREADY_EXISTS, "there is a channel with this id already"),
+    "push.webhookUrlNotHttps": _ADDRESS,
+    "push.webhookUrlUnauthorized": _ADDRESS,
     "insufficientPermissions": (ErrorKind.PERMISSION_DENIED, "the user's consent does not cover this"),
     "notFound": (ErrorKind.NOT_FOUND, "there is nothing with this id, or the account may not see it"),
     "fileIdInUse": (ErrorKind.ALREADY_EXISTS, "there is a file with this id already"),

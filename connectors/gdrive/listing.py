@@ -29,7 +29,7 @@ async def list_folder(drive: Drive, folder: str, cursor: str | None, limit: int)
     found = await drive.api.list_files(query, limit=limit, cursor=token)
     if not found.files and cursor is None:
         await drive.check_folder(folder)
-    resources = await _build(drive, found.files)
+    resources = await build_all(drive, found.files)
     if found.next_page_token is not None:
         return Page(resources, write_cursor(scope, FILES, found.next_page_token))
     if folder != ROOT:
@@ -47,7 +47,7 @@ async def search(drive: Drive, query: str, cursor: str | None, limit: int) -> Pa
     text = escape(query)
     asked = f"(name contains '{text}' or fullText contains '{text}') and trashed = false"
     found = await drive.api.list_files(asked, limit=limit, cursor=token, **EVERYWHERE)
-    resources = await _build(drive, [file for file in found.files if not file.is_shared_drive])
+    resources = await build_all(drive, [file for file in found.files if not file.is_shared_drive])
     next_cursor = None if found.next_page_token is None else write_cursor(scope, FILES, found.next_page_token)
     return Page(resources, next_cursor, is_partial=found.incomplete_search)
 
@@ -68,7 +68,7 @@ async def list_recent(drive: Drive, after: datetime | None, limit: int) -> Page:
         is_partial, token = is_partial or found.incomplete_search, found.next_page_token
         if token is None:
             break
-    return Page(await _build(drive, files), is_partial=is_partial)
+    return Page(await build_all(drive, files), is_partial=is_partial)
 
 
 async def list_versions(drive: Drive, raw_id: str, cursor: str | None, limit: int) -> VersionPage:
@@ -138,7 +138,7 @@ async def _list_drives(drive: Drive, scope: tuple[str, ...], token: str | None, 
     return Page(resources, None if next_token is None else write_cursor(scope, DRIVES, next_token))
 
 
-async def _build(drive: Drive, files: Sequence[DriveFile]) -> list[Resource]:
+async def build_all(drive: Drive, files: Sequence[DriveFile]) -> list[Resource]:
     if not files:
         return []
     root_id = await drive.get_root_id()

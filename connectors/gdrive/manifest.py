@@ -6,6 +6,9 @@ from connectors.core.manifest import Capabilities, Limits, Manifest, OAuth2
 from connectors.core.resources import RawId, Ref
 
 ORIGIN = "https://www.googleapis.com"
+IMAGE_HOSTS = tuple(f"lh{number}.googleusercontent.com" for number in range(3, 7))
+"""Where thumbnails are. The names beside them belong to what Google's users run and store."""
+
 ROOT = RawId("root")
 """Stands for the user's My Drive wherever an id is asked for; shared drives are shown in it, too."""
 
@@ -36,12 +39,21 @@ MANIFEST = Manifest(
         list_recent=True,
         list_changes=True,
         list_versions=True,
+        list_trash=True,
+        restore=True,
+        get_thumbnail=True,
+        list_links=True,
+        create_link=True,
+        subscribe=True,
         list_permissions=True,
         set_permissions=True,
         list_properties=True,
         call_raw=True,
         delete_recursive=True,
         delete_to_trash=True,
+        restore_folder=True,
+        link_writer=True,
+        link_without_download=True,
         download_if_match=True,
         upload_parts_replaceable=False,
         search_below=False,
@@ -58,8 +70,9 @@ MANIFEST = Manifest(
         properties_max=30,
         property_key_characters_max=40,
         property_value_characters_max=84,
+        subscription_seconds_max=7 * 86_400,
         requests_parallel_max=16,
     ),
     root=Ref("folder", ROOT),
-    allowed_hosts=("www.googleapis.com",),
+    allowed_hosts=("www.googleapis.com", *IMAGE_HOSTS),
 )

@@ -16,8 +16,11 @@ FILE_FIELDS = (
     "trashed,owners(permissionId),lastModifyingUser(permissionId),driveId,capabilities(canAddChildren,canReadRevisions),"
     "shortcutDetails(targetId,targetMimeType)"
 )
+TRASH_FIELDS = FILE_FIELDS.replace("capabilities(", "explicitlyTrashed,capabilities(canUntrash,")
 PROPERTY_FIELDS = "id,mimeType,trashed,properties,appProperties"
-PERMISSION_FIELDS = "id,type,role,emailAddress,displayName,domain"
+THUMBNAIL_FIELDS = "id,mimeType,trashed,driveId,thumbnailLink"
+LINK_FIELDS = "id,mimeType,trashed,driveId,webViewLink,copyRequiresWriterPermission"
+PERMISSION_FIELDS = "id,type,role,emailAddress,displayName,domain,permissionDetails(inherited)"
 REVISION_FIELDS = "id,mimeType,size,modifiedTime,md5Checksum,lastModifyingUser(permissionId)"
 
 
@@ -30,6 +33,7 @@ class User(Struct, frozen=True, rename="camel"):
 class Rights(Struct, frozen=True, rename="camel"):
     can_add_children: bool = True
     can_read_revisions: bool = False
+    can_untrash: bool = False
 
 
 class ShortcutDetails(Struct, frozen=True, rename="camel"):
@@ -51,7 +55,8 @@ class DriveFile(Struct, frozen=True, rename="camel", kw_only=True):
     sha1_checksum: str | None = None
     sha256_checksum: str | None = None
     head_revision_id: str | None = None
-    trashed: bool = False
+    trashed: bool = False  # itself, or with a folder above
+    explicitly_trashed: bool = False
     owners: tuple[User, ...] = ()
     last_modifying_user: User | None = None
     drive_id: str | None = None
@@ -59,6 +64,9 @@ class DriveFile(Struct, frozen=True, rename="camel", kw_only=True):
     shortcut_details: ShortcutDetails | None = None
     properties: dict[str, str] = {}
     app_properties: dict[str, str] = {}
+    thumbnail_link: str | None = None
+    web_view_link: str | None = None
+    copy_requires_writer_permission: bool = False
     raw: dict[str, Any] | None = None
 
     @property
@@ -107,6 +115,10 @@ class RevisionList(Struct, frozen=True, rename="camel"):
     next_page_token: str | None = None
 
 
+class GrantDetail(Struct, frozen=True, rename="camel"):
+    inherited: bool = False
+
+
 class Grant(Struct, frozen=True, rename="camel"):
     """A permission. https://developers.google.com/drive/api/guides/ref-roles"""
 
@@ -116,6 +128,12 @@ class Grant(Struct, frozen=True, rename="camel"):
     email_address: str | None = None
     display_name: str | None = None
     domain: str | None = None
+    permission_details: tuple[GrantDetail, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Of the file itself, not of a folder above it alone."""
+        return not self.permission_details or not all(detail.inherited for detail in self.permission_details)
 
 
 class GrantList(Struct, frozen=True, rename="camel"):
@@ -140,6 +158,14 @@ class ChangeList(Struct, frozen=True, rename="camel"):
 
 class StartToken(Struct, frozen=True, rename="camel"):
     start_page_token: str
+
+
+class Channel(Struct, frozen=True, rename="camel"):
+    """A subscription to changes; `expiration` is in milliseconds."""
+
+    id: str
+    resource_id: str
+    expiration: str | None = None
 
 
 class IdList(Struct, frozen=True, rename="camel"):

@@ -17,7 +17,7 @@ HANDING_OVER = {"transferOwnership": "true"}
 
 async def list_permissions(drive: Drive, ref: Ref) -> list[Permission]:
     """Who may do what, the owners first."""
-    return build_permissions(await _read(drive, (await drive.get_kind(ref)).id))
+    return build_permissions(await read_grants(drive, (await drive.get_kind(ref)).id))
 
 
 async def set_permissions(
@@ -25,7 +25,7 @@ async def set_permissions(
 ) -> list[Permission]:
     """Grants first, so that nothing is taken away when somebody is not known."""
     file_id = (await drive.get_kind(ref)).id
-    before = await _read(drive, file_id)
+    before = await read_grants(drive, file_id)
     wanted = [(change, _find(change, before)) for change in changes]
     for change, known in wanted:
         if known is None:
@@ -37,11 +37,12 @@ async def set_permissions(
         kept = {known.id for _, known in wanted if known is not None}
         for grant in before:
             if grant.id not in kept and ROLES.get(grant.role) != "owner":
-                await _remove(drive, file_id, grant)
-    return build_permissions(await _read(drive, file_id))
+                await remove(drive, file_id, grant)
+    return build_permissions(await read_grants(drive, file_id))
 
 
-async def _read(drive: Drive, file_id: str) -> list[Grant]:
+async def read_grants(drive: Drive, file_id: str) -> list[Grant]:
+    """All permissions of a file, those that were inherited, too."""
     grants: list[Grant] = []
     token: str | None = None
     for _ in range(PAGES_MAX):
@@ -82,7 +83,8 @@ async def _add(drive: Drive, file_id: str, change: PermissionChange) -> None:
     await drive.api.create_permission(file_id, body, params)
 
 
-async def _remove(drive: Drive, file_id: str, grant: Grant) -> None:
+async def remove(drive: Drive, file_id: str, grant: Grant) -> None:
+    """Takes a permission away; one that is gone already is no error."""
     try:
         await drive.api.delete_permission(file_id, grant)
     except ConnectorError as error:

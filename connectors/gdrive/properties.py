@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import Property
-from connectors.gdrive.drive import Drive, check_id
+from connectors.core.resources import Property, RawId, Ref
+from connectors.gdrive.drive import Drive
 from connectors.gdrive.manifest import MANIFEST, PROPERTY_BYTES_MAX
-from connectors.gdrive.payloads import DriveFile
+from connectors.gdrive.payloads import PROPERTY_FIELDS, DriveFile
 
 APP_PREFIX = "app:"
 
@@ -37,12 +37,7 @@ async def update_properties(
 
 
 async def _get(drive: Drive, raw_id: str) -> DriveFile:
-    file = await drive.api.get_properties(check_id(raw_id))
-    if file.trashed:
-        raise ConnectorError(ErrorKind.NOT_FOUND, "it is in the trash")
-    if file.is_folder:
-        raise ConnectorError(ErrorKind.WRONG_TYPE, "this is a folder, not a file")
-    return file
+    return await drive.get_kind(Ref("file", RawId(raw_id)), PROPERTY_FIELDS)
 
 
 def _read(file: DriveFile) -> dict[str, str]:

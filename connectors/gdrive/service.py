@@ -14,6 +14,7 @@ from connectors.core.oauth_settings import read_oauth_settings
 from connectors.core.service import AccountContext, Options, Service
 from connectors.core.stack import HttpSend
 from connectors.gdrive.api import Api
+from connectors.gdrive.channels import read_notice
 from connectors.gdrive.connector import GoogleDriveConnector
 from connectors.gdrive.drive import Drive, Memory
 from connectors.gdrive.errors import classify_reply
@@ -36,10 +37,16 @@ def build_service(options: Options) -> Service:
         manifest = msgspec.structs.replace(manifest, allowed_hosts=(urlsplit(origin).netloc,))
 
     def build(context: AccountContext) -> Connector:
-        api = Api(_build_send(context, manifest), origin, include_raw=context.include_raw)
-        return GoogleDriveConnector(Drive(api, memory.find(context.account_key), formats))
+        drive = Drive(
+            Api(_build_send(context, manifest), origin, include_raw=context.include_raw),
+            memory.find(context.account_key),
+            formats,
+            context.runtime.clock,
+            manifest.allowed_hosts,
+        )
+        return GoogleDriveConnector(drive)
 
-    return Service(manifest=manifest, build=build, client=settings.client)
+    return Service(manifest=manifest, build=build, client=settings.client, read_notice=read_notice)
 
 
 def _build_send(context: AccountContext, manifest: Manifest) -> HttpSend:

@@ -244,11 +244,18 @@ def read_head(place: Place, headers: httpx.Headers) -> Head:
 
 
 def read_etag(headers: httpx.Headers) -> str:
-    """An object's etag, which every store tells; unexpected when there is none, since something else answers then."""
-    etag = documents.unquote_etag(headers.get("etag"))
-    if etag is None:
+    """An object's etag, which every store tells; unexpected when there is none, since something else answers then.
+
+    unavailable when it is empty: the store knows etags, and cannot tell this one while the object is being replaced.
+    """
+    told = headers.get("etag")
+    etag = documents.unquote_etag(told)
+    if etag is not None:
+        return etag
+    if told is None:
         raise ConnectorError(ErrorKind.UNEXPECTED, "the answer has no etag, so it is not a store's", maybe_applied=True)
-    return etag
+    text = "the store cannot tell the file's etag at the moment; somebody may be replacing the file"
+    raise ConnectorError(ErrorKind.UNAVAILABLE, text, maybe_applied=True)
 
 
 def read_http_time(text: str | None) -> datetime | None:

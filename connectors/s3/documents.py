@@ -284,15 +284,15 @@ def _read_entries(root: Element, decode: Decode) -> Iterator[Entry]:
         for element in root.iterchildren("{*}Contents"):
             yield _read_entry(_fields(element), decode)
         return
-    keys, *others = columns
-    for key, size, etag, modified_at, storage_class in zip(_decode_all(keys, decode), *others, strict=True):
-        yield Entry(
-            key=key,
-            size_bytes=_read_size(size),
-            etag=unquote_etag(etag),
-            modified_at=read_time(modified_at),
-            storage_class=storage_class,
-        )
+    keys, sizes, etags, times, storage_classes = columns
+    yield from map(
+        Entry,
+        _decode_all(keys, decode),
+        _read_all_sizes(sizes),
+        map(unquote_etag, etags),
+        map(read_time, times),
+        storage_classes,
+    )
 
 
 def _read_entry(row: dict[str, str], decode: Decode) -> Entry:
@@ -310,6 +310,14 @@ def _read_size(text: str | None) -> int:
     if size_bytes is None:
         raise _nonsense()
     return size_bytes
+
+
+def _read_all_sizes(texts: list[str]) -> list[int]:
+    """All at once where they look as they should."""
+    together = "".join(texts)
+    if together.isascii() and together.isdigit() and max(map(len, texts)) <= SIZE_DIGITS_MAX:
+        return list(map(int, texts))
+    return list(map(_read_size, texts))
 
 
 def _read_number(text: str) -> int | None:

@@ -73,7 +73,7 @@ async def _list_bucket_page(storage: Storage, root: Place, after: str | None, li
 
 def _is_filled_by_marker(listing: Listing, folder: Place, limit: int) -> bool:
     """True when a folder's own marker is all that fits on its page: one store takes that for the end."""
-    return len(listing.entries) == limit and [entry.key for entry in listing.entries] == [folder.key]
+    return len(listing.entries) == limit == 1 and listing.entries[0].key == folder.key
 
 
 def _is_shown_folder(storage: Storage, folder: Place, prefix: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 
-class Entry(Struct, frozen=True, gc=False, kw_only=True):
+class Entry(Struct, frozen=True, gc=False):
     """An object as a listing or a HEAD tells of it; a whole second is the finest that both agree on."""
 
     key: str

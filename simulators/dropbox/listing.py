@@ -234,16 +234,21 @@ def _list_below(view: View, folder: Folder, parts: tuple[str, ...], position: di
         if position["recursive"] and isinstance(child, Folder):
             yield from _list_below(view, child, below, position)
     if position["deleted"]:
-        yield from _list_deleted(folder, parts)
+        yield from _list_deleted(folder, parts, is_recursive=position["recursive"])
 
 
-def _list_deleted(folder: Folder, parts: tuple[str, ...]) -> Iterator[Found]:
+def _list_deleted(folder: Folder, parts: tuple[str, ...], *, is_recursive: bool) -> Iterator[Found]:
+    """What was in a folder; with all that was in folders that went with it."""
     namespace = folder.mount or folder.home
     prefix = tuple(read_parts(build_inner_path(folder.inner)))
+    here = tuple(part.lower() for part in parts)
     for path, trail in namespace.trails.items():
         names = tuple(read_parts(path))
-        if trail.deleted_at is not None and names[:-1] == prefix:
-            yield Found((*(part.lower() for part in parts), names[-1]), (*parts, trail.name), None, trail)
+        below = names[len(prefix) :]
+        is_within = names[: len(prefix)] == prefix and below and (is_recursive or len(below) == 1)
+        is_others = len(below) > 1 and isinstance(folder.children.get(below[0]), Folder)
+        if trail.deleted_at is not None and is_within and not is_others:
+            yield Found((*here, *below), (*parts, *below[:-1], trail.name), None, trail)
 
 
 def _list_changes(view: View, position: dict[str, Any]) -> list[tuple[int, Found]]:

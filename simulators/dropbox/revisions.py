@@ -1,4 +1,4 @@
-"""The revisions of a file, by its path or by its id."""
+"""The revisions of a file, by its path or by its id, also of one that was deleted."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ class RevisionsArgument(Argument):
 def list_revisions(call: Call, argument: RevisionsArgument) -> dict[str, Any]:
     """The newest first; by path also of what was deleted there."""
     with inside("path"):
-        place = call.view.locate(argument.path)
-        if isinstance(place.resource, Folder):
+        gone = call.view.find_gone(argument.path)
+        place = call.view.locate(argument.path) if gone is None else call.view.locate_gone(gone)
+        if gone is None and isinstance(place.resource, Folder):
             raise RouteError("not_file")
         trail = place.namespace.trails.get(place.inner_path)
         if trail is None or not trail.versions:
             raise RouteError("not_found")
     mode, _ = read_tag(argument.mode, frozenset({"path", "id"}))
     file = place.resource
-    versions = file.versions if mode == "id" and isinstance(file, File) else trail.versions
+    known = gone or file
+    versions = known.versions if mode == "id" and isinstance(known, File) else trail.versions
     newest_first = list(reversed(versions))
     if argument.before_rev is not None:
         if mode == "id":
@@ -50,10 +52,10 @@ def list_revisions(call: Call, argument: RevisionsArgument) -> dict[str, Any]:
     wishes = Wishes(restorable_info=argument.include_restorable_info)
     parts = place.parts or None
     answer: dict[str, Any] = {
-        "is_deleted": file is None,
+        "is_deleted": file is None or gone is not None,
         "entries": [build_gone_version(version, parts, wishes) for version in page],
         "has_more": len(newest_first) > argument.limit,
     }
-    if file is None and trail.deleted_at is not None:
+    if trail.deleted_at is not None:
         answer["server_deleted"] = format_time(trail.deleted_at)
     return answer

@@ -79,7 +79,7 @@ def create_link(call: Call, argument: CreateArgument) -> dict[str, Any]:
     url = f"{call.web_origin}{path}/{quote(resource.name)}?rlkey={secrets.token_hex(8)}&dl=0"
     link = SharedLink(url=url, resource_id=resource.resource_id, user_number=call.user.number)
     if argument.settings is not None:
-        _apply(call, link, argument.settings)
+        _apply(call, link, argument.settings, is_made=False)
     remember(call.state.shared_links, path, link)
     return build_link(call, link, resource)
 
@@ -88,9 +88,10 @@ def create_link(call: Call, argument: CreateArgument) -> dict[str, Any]:
 def modify_link(call: Call, argument: ModifyArgument) -> dict[str, Any]:
     """Other settings for one's own link."""
     link, resource = _get_own(call, argument.url)
+    if not argument.remove_expiration or argument.settings != SettingsArgument():
+        _apply(call, link, argument.settings, is_made=True)
     if argument.remove_expiration:
         link.expires = None
-    _apply(call, link, argument.settings)
     return build_link(call, link, resource)
 
 
@@ -190,7 +191,7 @@ def build_link(call: Call, link: SharedLink, resource: Resource) -> dict[str, An
         "url": link.url,
         "id": resource.resource_id,
         "name": resource.name,
-        "link_permissions": _build_permissions(link, owner, is_owner=is_owner),
+        "link_permissions": _build_permissions(call, link, owner),
     }
     parts = call.view.build_parts(resource)
     if is_owner and parts is not None:
@@ -214,7 +215,9 @@ def build_link(call: Call, link: SharedLink, resource: Resource) -> dict[str, An
     return described
 
 
-def _build_permissions(link: SharedLink, owner: User, *, is_owner: bool) -> dict[str, Any]:
+def _build_permissions(call: Call, link: SharedLink, owner: User) -> dict[str, Any]:
+    is_owner = link.user_number == call.user.number
+    may_set = is_owner and call.state.settings.has_paid_plan
     visibility = {"team": "team_only", "no_one": "no_one", "members": "shared_folder_only"}.get(link.audience, "public")
     if link.password is not None:
         visibility = "team_and_password" if visibility == "team_only" else "password"
@@ -224,21 +227,24 @@ def _build_permissions(link: SharedLink, owner: User, *, is_owner: bool) -> dict
         "effective_audience": {".tag": link.audience},
         "link_access_level": {".tag": link.access},
         "visibility_policies": [_build_policy(name, owner) for name in ("public", "team_only", "password")],
-        "can_set_expiry": is_owner,
+        "can_set_expiry": may_set,
         "can_remove_expiry": is_owner,
         "allow_download": link.allow_download,
         "can_allow_download": is_owner,
-        "can_disallow_download": is_owner,
+        "can_disallow_download": may_set,
         "allow_comments": True,
         "team_restricts_comments": False,
         "audience_options": [
-            {"audience": {".tag": name}, "allowed": name != "team" or owner.team is not None}
+            {
+                "audience": {".tag": name},
+                "allowed": name == "public" or (may_set and (name != "team" or owner.team is not None)),
+            }
             for name in ("public", "team", "no_one")
         ],
-        "can_set_password": is_owner,
+        "can_set_password": may_set,
         "can_remove_password": is_owner,
         "require_password": link.password is not None,
-        "can_use_extended_sharing_controls": is_owner,
+        "can_use_extended_sharing_controls": may_set,
     }
     if is_owner and visibility in VISIBILITIES:
         permissions["requested_visibility"] = {".tag": visibility}
@@ -254,8 +260,10 @@ def _build_policy(name: str, owner: User) -> dict[str, Any]:
     return policy
 
 
-def _apply(call: Call, link: SharedLink, settings: SettingsArgument) -> None:
-    """All settings or none; RouteError("settings_error", …)."""
+def _apply(call: Call, link: SharedLink, settings: SettingsArgument, *, is_made: bool) -> None:
+    """All settings or none; RouteError("settings_error", …). The level of access stays what it was made with."""
+    if settings == SettingsArgument():
+        raise RouteError("settings_error", "invalid_settings")
     visibility = None if settings.requested_visibility is None else read_tag(settings.requested_visibility)[0]
     audience = None if settings.audience is None else read_tag(settings.audience, AUDIENCES)[0]
     if visibility is not None:
@@ -263,8 +271,15 @@ def _apply(call: Call, link: SharedLink, settings: SettingsArgument) -> None:
     needs_password = settings.require_password or visibility == "password"
     if needs_password and not settings.link_password and link.password is None:
         raise RouteError("settings_error", "invalid_settings")
-    if audience == "team" and call.user.team is None:
+    is_beyond_plan = (
+        needs_password or settings.expires or audience not in {None, "public"} or settings.allow_download is False
+    )
+    if (audience == "team" and call.user.team is None) or (is_beyond_plan and not call.state.settings.has_paid_plan):
         raise RouteError("settings_error", "not_authorized")
+    access = None if settings.access is None else read_tag(settings.access)[0]
+    level = None if access is None else "editor" if access in {"editor", "max"} else "viewer"
+    if is_made and level not in {None, link.access}:
+        raise RouteError("settings_error", "invalid_settings")
     expires = None if settings.expires is None else _read_time(settings.expires)
     if expires is not None and expires <= call.state.world.clock.now():
         raise RouteError("settings_error", "invalid_settings")
@@ -276,9 +291,7 @@ def _apply(call: Call, link: SharedLink, settings: SettingsArgument) -> None:
         link.password = settings.link_password
     if settings.allow_download is not None:
         link.allow_download = settings.allow_download
-    if settings.access is not None:
-        access = read_tag(settings.access)[0]
-        link.access = "editor" if access in {"editor", "max"} else "viewer"
+    link.access = level or link.access
 
 
 def _read_time(value: str) -> datetime:

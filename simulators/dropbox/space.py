@@ -42,6 +42,8 @@ class Space:
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     versions: dict[str, tuple[Namespace, Version]] = field(default_factory=dict)
+    gone: dict[str, File] = field(default_factory=dict)
+    """Files that were deleted, by id, as long as a revision of them can be brought back."""
     _homes: dict[int, Namespace] = field(default_factory=dict)
     _team_roots: dict[str, Namespace] = field(default_factory=dict)
     _numbers: count[int] = field(default_factory=lambda: count(1))
@@ -141,14 +143,17 @@ class Space:
         *,
         client_modified: datetime | None = None,
         server_modified: datetime | None = None,
+        revived: File | None = None,
     ) -> File:
-        """A new file of this name, or a new version of the one that is there."""
+        """A new file of this name, or a new version of the one that is there, or of one that was deleted."""
         there = folder.children.get(name.lower())
         now = server_modified or self.world.clock.now()
         if isinstance(there, File):
             file = there
         else:
-            file = File(resource_id=invent_id(), name=name, parent=folder.inner, versions=[])
+            file = revived or File(resource_id=invent_id(), name=name, parent=folder.inner, versions=[])
+            file.name, file.parent = name, folder.inner
+            self.gone.pop(file.resource_id, None)
         version = Version(
             rev=self._invent_rev(),
             content=content,
@@ -183,6 +188,8 @@ class Space:
         self._forget(resource)
         for gone in [resource, *(_walk_own(resource) if isinstance(resource, Folder) else ())]:
             self.resources.pop(gone.resource_id, None)
+            if isinstance(gone, File):
+                self.gone[gone.resource_id] = gone
             mount = gone.mount if isinstance(gone, Folder) else None
             if mount is not None:
                 mount.mounts = {number: folder for number, folder in mount.mounts.items() if folder is not gone}
@@ -220,6 +227,7 @@ class Space:
         for gone in [trail for trail in namespace.trails if trail == path or trail.startswith(f"{path}/")]:
             for version in namespace.trails.pop(gone).versions:
                 self.versions.pop(version.rev, None)
+                self.gone.pop(version.file_id, None)
 
     def note(self, resource: Resource) -> None:
         """Something about it changed that feeds tell of, such as who shares it."""

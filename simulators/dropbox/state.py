@@ -88,6 +88,8 @@ class Settings:
 
     job_polls: int = 1
     search_lag_seconds: float = 0.0
+    has_paid_plan: bool = True
+    """Without one a link has no password, no end, and opens for everybody."""
     longpoll_seconds_max: float | None = None
     """Long polls end after that much, whatever was asked for."""
 

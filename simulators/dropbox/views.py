@@ -129,6 +129,19 @@ class View:
             resource = _get_inner(resource).mounts.get(self.user.number, resource)
         return resource if self.can_read(_get_inner(resource)) else None
 
+    def find_gone(self, path: str) -> File | None:
+        """The deleted file that an id stands for, if this user could see it."""
+        gone = self.space.gone.get(path)
+        return gone if gone is not None and self.can_read(self.space.versions[gone.version.rev][0]) else None
+
+    def locate_gone(self, gone: File) -> Place:
+        """Where a deleted file was; RouteError("not_found") when that is not to be seen from here."""
+        namespace, version = self.space.versions[gone.version.rev]
+        parts = self.translate(namespace, version.path)
+        if parts is None:
+            raise RouteError("not_found")
+        return self.locate_below(self.root, (*parts[:-1], gone.name))
+
     def find_trail(self, place: Place) -> Trail | None:
         """What was there once, if nothing is."""
         trail = place.namespace.trails.get(place.inner_path)

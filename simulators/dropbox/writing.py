@@ -122,7 +122,7 @@ def copy(call: Call, argument: RelocationArgument) -> dict[str, Any]:
 
 @routes.rpc("files/restore", RestoreArgument, scope="files.content.write")
 def restore(call: Call, argument: RestoreArgument) -> dict[str, Any]:
-    """Brings a revision back, as a new one."""
+    """Brings a revision back, as a new one. A deleted file that comes back to its place has the id that it had."""
     call.check_writes()
     known = call.state.space.versions.get(argument.rev)
     if known is None or not call.view.can_read(known[0]):
@@ -136,8 +136,14 @@ def restore(call: Call, argument: RestoreArgument) -> dict[str, Any]:
             raise RouteError("conflict", "folder")
     if folder is None:
         raise AssertionError("a prepared place has a folder")
+    gone = call.state.space.gone.get(version.file_id)
     file = call.state.space.put_file(
-        folder, place.name, version.content, version.content_hash, client_modified=version.client_modified
+        folder,
+        place.name,
+        version.content,
+        version.content_hash,
+        client_modified=version.client_modified,
+        revived=gone if gone is not None and gone.version.path == place.inner_path else None,
     )
     return build_file(call.view, file)
 

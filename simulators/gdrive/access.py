@@ -106,6 +106,7 @@ def is_trashed(tree: Tree, file: DriveFile) -> bool:
     return file.is_trashed or any(folder.is_trashed for folder in list_ancestors(tree, file))
 
 
-def is_public(tree: Tree, file: DriveFile) -> bool:
-    """May anyone with the link read it?"""
-    return any(granted.permission.kind == "anyone" for granted in list_granted(tree, file))
+def get_public_role(tree: Tree, file: DriveFile) -> str | None:
+    """The role of whoever has the link; None if that lets nobody in."""
+    roles = [granted.role for granted in list_granted(tree, file) if granted.permission.kind == "anyone"]
+    return max(roles, key=rank, default=None)

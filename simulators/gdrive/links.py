@@ -48,7 +48,7 @@ class _Links:
 
     async def show_thumbnail(self, request: Request) -> Response:
         """The end of the address says how large: `=s220`."""
-        file = self._get_file(request, request.path_params["file_id"])
+        file = self._get_file(request, request.path_params["file_id"], copies=True)
         _, _, size = request.path_params["version"].partition("=s")
         side = int(size) if size.isdigit() else THUMBNAIL_PIXELS_DEFAULT
         if not pictures.has_thumbnail(file) or not 0 < side <= pictures.SIDE_PIXELS_MAX:
@@ -70,32 +70,39 @@ class _Links:
         return HTMLResponse(page)
 
     async def download(self, request: Request) -> Response:
-        file = self._get_file(request, request.query_params.get("id", ""))
+        file = self._get_file(request, request.query_params.get("id", ""), copies=True)
         if file.blob is None or file.is_native or is_abusive(file.blob):
             raise DriveError.not_found(file.id)
         return send_blob(request, file.blob, file.mime_type, name=file.name)
 
     async def export(self, request: Request) -> Response:
-        file = self._get_file(request, request.path_params["file_id"])
+        file = self._get_file(request, request.path_params["file_id"], copies=True)
         wanted = request.query_params.get("revision")
         blob = next((one.blob for one in file.revisions if one.id == wanted), file.blob)
         return send_export(file, request.query_params.get("mimeType", ""), blob)
 
-    def _get_file(self, request: Request, file_id: str) -> DriveFile:
-        """Anyone sees what is shared with anyone; everything else needs a token of somebody who may read it."""
+    def _get_file(self, request: Request, file_id: str, *, copies: bool = False) -> DriveFile:
+        """Anyone sees what is shared with anyone; everything else needs a token of somebody who may read it.
+
+        To see is not always to copy its bytes.
+        """
         file = self._drive.store.find(file_id)
         if file is None:
             raise DriveError.not_found(file_id)
-        if access.is_public(self._drive.store, file):
+        if _opens(file, access.get_public_role(self._drive.store, file), copies=copies):
             return file
         user = self._get_user(request)
-        standing = Standing(file, access.get_role(self._drive.store, file, user), is_trashed=False)
-        if not standing.can_download:
+        if not _opens(file, access.get_role(self._drive.store, file, user), copies=copies):
             raise DriveError.not_found(file_id)
         return file
 
     def _get_user(self, request: Request) -> User:
         return self._drive.store.users.get(authenticate(self._drive, request).user_number)
+
+
+def _opens(file: DriveFile, role: str | None, *, copies: bool) -> bool:
+    standing = Standing(file, role, is_trashed=False)
+    return standing.can_download if copies else standing.can_read
 
 
 def _draw(color: str) -> Callable[[Request], Awaitable[Response]]:

@@ -70,8 +70,7 @@ class Viewer:
             shown |= {"domain": permission.domain, "displayName": permission.domain}
         if permission.expires_at is not None:
             shown["expirationTime"] = write_time(permission.expires_at)
-        if file.drive_id is not None:
-            shown["permissionDetails"] = [_show_detail(granted, file)]
+        shown["permissionDetails"] = [_show_detail(granted, file)]
         return shown
 
     def show_revision(self, file: DriveFile, revision: Revision) -> dict[str, Any]:
@@ -178,13 +177,15 @@ def get_full_extension(name: str) -> str:
 
 
 def _show_detail(granted: access.Granted, file: DriveFile) -> dict[str, Any]:
-    is_member = file.is_root or granted.inherited_from == file.drive_id
+    """Where from is told in shared drives only."""
+    is_member = file.drive_id is not None and (file.is_root or granted.inherited_from == file.drive_id)
     detail = {
         "permissionType": "member" if is_member else "file",
         "role": granted.role,
         "inherited": granted.inherited_from is not None,
     }
-    return detail | ({"inheritedFrom": granted.inherited_from} if granted.inherited_from else {})
+    is_told = file.drive_id is not None and granted.inherited_from is not None
+    return detail | ({"inheritedFrom": granted.inherited_from} if is_told else {})
 
 
 def _show_shortcut(look: _Look) -> dict[str, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import string
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +14,6 @@ from simulators.gdrive import access
 from simulators.gdrive.errors import DriveError
 from simulators.gdrive.records import FOLDER, Change, DriveFile, Permission, SharedDrive
 
-ALPHABET = string.ascii_letters + string.digits + "_-"
 FILES_COUNT_MAX = 1_000_000
 CHANGES_COUNT_MAX = 1_000_000
 QUOTA_BYTES = 15 * 1024**3
@@ -92,16 +90,12 @@ class Store:
 
     def get_usage(self, user: User) -> tuple[int, int]:
         """Bytes that count against the user's quota: all, and those in the trash."""
-        used = trashed = 0
-        for file in self._files.values():
-            if file.owner == user.number and not file.is_native:
-                size = count_quota(file)
-                used += size
-                trashed += size if access.is_trashed(self, file) else 0
-        return used, trashed
+        own = [file for file in self._files.values() if file.owner == user.number]
+        return sum(map(count_quota, own)), sum(count_quota(file) for file in own if access.is_trashed(self, file))
 
     def check_quota(self, user: User, more_bytes: int) -> None:
-        if self.get_usage(user)[0] + more_bytes > self.quota_bytes.get(user.number, QUOTA_BYTES):
+        used = sum(count_quota(file) for file in self._files.values() if file.owner == user.number)
+        if used + more_bytes > self.quota_bytes.get(user.number, QUOTA_BYTES):
             raise DriveError.forbidden("storageQuotaExceeded", "The user's Drive storage quota has been exceeded.")
 
     # ------------------------------------------------------------ changing
@@ -299,9 +293,9 @@ def count_quota(file: DriveFile) -> int:
     """The newest revision counts, and those that are kept for ever."""
     if not file.revisions or file.is_native:
         return 0
-    kept = [revision.blob.size_bytes for revision in file.revisions[:-1] if revision.is_kept]
-    return file.revisions[-1].blob.size_bytes + sum(kept)
+    size = file.revisions[-1].blob.size_bytes
+    return size + sum(revision.blob.size_bytes for revision in file.revisions[:-1] if revision.is_kept)
 
 
 def _invent(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return secrets.token_urlsafe(length)[:length]

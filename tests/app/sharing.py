@@ -1,4 +1,4 @@
-"""A storage in memory that offers all that can be offered: versions, permissions, properties, signed addresses."""
+"""A storage in memory that offers all that can be offered: versions, a trash, permissions, properties, addresses."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from connectors.core.resources import (
     File,
     Identity,
     OnConflict,
+    Page,
     Permission,
     PermissionChange,
     Property,
@@ -35,7 +36,7 @@ from connectors.core.resources import (
 from connectors.core.service import AccountContext, Service
 from tests.app.drive import Drive
 from tests.connectors.core.fakes import build_manifest
-from tests.connectors.core.memory import MemoryConnector
+from tests.connectors.core.memory import MemoryConnector, Node, build_resource
 from tests.servers.api import Caller
 
 START = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
@@ -49,6 +50,10 @@ MANIFEST = msgspec.structs.replace(
             get_quota=True,
             start_upload=True,
             list_versions=True,
+            list_trash=True,
+            restore=True,
+            restore_folder=True,
+            delete_to_trash=True,
             list_permissions=True,
             set_permissions=True,
             list_properties=True,
@@ -85,6 +90,7 @@ class SharingConnector(MemoryConnector):
         super().__init__()
         self._name = name
         self.histories: dict[RawId, History] = {}
+        self.trash: dict[RawId, Node] = {}
         self.permissions: dict[RawId, list[Permission]] = {}
         self.properties: dict[RawId, dict[str, Property]] = {}
         self.signed: list[tuple[str, int]] = []
@@ -133,6 +139,25 @@ class SharingConnector(MemoryConnector):
         restored = self._resource(file)
         assert isinstance(restored, File)
         return restored
+
+    async def delete(self, ref: Ref, *, is_recursive: bool = False, is_permanent: bool = False) -> None:
+        node = self._node(ref.raw_id)
+        await super().delete(ref, is_recursive=is_recursive)
+        if not is_permanent:
+            self.trash[ref.raw_id] = node
+
+    async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
+        self._fail("list_trash")
+        gone = list(self.trash)
+        start, end = int(cursor or 0), int(cursor or 0) + min(limit, self.page_items)
+        page: list[Resource] = [build_resource(raw_id, self.trash[raw_id]) for raw_id in gone[start:end]]
+        return Page(page, str(end) if end < len(gone) else None)
+
+    async def restore(self, ref: Ref) -> Resource:
+        self._fail("restore")
+        if ref.raw_id in self.trash:
+            self.nodes[ref.raw_id] = self.trash.pop(ref.raw_id)
+        return self._resource(ref.raw_id)
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         self._fail("list_permissions")

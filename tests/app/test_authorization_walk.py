@@ -91,7 +91,7 @@ def read_folder(folder: Path) -> dict[str, tuple[str, int]]:
 
 def read_store(store: SharingConnector) -> object:
     """Everything in it, as it is now."""
-    return deepcopy((store.nodes, store.histories, store.permissions, store.properties))
+    return deepcopy((store.nodes, store.trash, store.histories, store.permissions, store.properties))
 
 
 def read_protected(victim: Victim) -> dict[str, list[tuple[object, ...]]]:

@@ -261,6 +261,12 @@ def share(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
     client.patch(f"{file['href']}/properties", headers=key, json=[{"key": "a", "value": 1}])
     client.get(f"{file['href']}/properties", headers=key)
     client.delete(f"{file['href']}/properties", headers=key)
+    client.delete(file["href"], headers=key)
+    for place in (storage, caller.storage_url):
+        client.get(f"{place}/trash", headers=key)
+        client.post(f"{place}/folders/root/restore", headers=key)
+        client.post(f"{place}/files/{file['id']}/restore", headers=key)
+    client.get(f"{storage}/trash", headers=key, params={"page": "nonsense"})
     client.get(f"{version}x", headers=key)
     client.get(f"{version}/contents", headers={**key, "Range": "bytes=99-"})
 

@@ -38,6 +38,9 @@ WORKLOADS = tuple(
 )
 QUICK_WORKLOADS = tuple(Workload(is_upload, 1, 8, 1) for is_upload in (False, True))
 
+STORED = "stored-{}.bin"
+"""What uploads replace, each connection a file of its own: WebDAV locks one that is being written."""
+
 
 def measure_against_rclone(run: Run) -> str:
     """A row for each load."""
@@ -49,6 +52,8 @@ def measure_against_rclone(run: Run) -> str:
         with store.client() as client:
             for size_mib in {workload.size_mib for workload in workloads}:
                 client.upload_file(str(run.origin.file_path(size_mib)), store.bucket, file_name(size_mib))
+            for number in range(max(workload.connections_count for workload in workloads)):
+                client.put_object(Bucket=store.bucket, Key=STORED.format(number), Body=b"")
         rclone_id, rclone_port = stack.enter_context(_running_rclone(folder, store))
         server = stack.enter_context(running_server(run.origin, s3=store))
         for workload in workloads:
@@ -112,7 +117,8 @@ def _plan_for_rclone(run: Run, workload: Workload, port: int) -> Plan:
     return Plan(
         ports=[port],
         method="PUT" if workload.is_upload else "GET",
-        targets=["/stored.bin" if workload.is_upload else f"/{path.name}"],
+        targets=[f"/{STORED}" if workload.is_upload else f"/{path.name}"],
+        number_last=workload.connections_count - 1,
         status=201 if workload.is_upload else 200,
         connections_count=workload.connections_count,
         requests_count=workload.requests_count,
@@ -127,11 +133,12 @@ def _plan_for_server(plan: Plan, server: BenchServer, workload: Workload) -> Pla
         name = file_name(workload.size_mib)
         targets = [server.build_target("file", f"/{name}", account_id=account_id, ending="/contents")]
         return replace(plan, ports=[server.port], targets=targets, headers=server.headers)
-    metadata = {METADATA_HEADER: json.dumps({"name": "stored.bin", "parent_id": "root"})}
+    metadata = {METADATA_HEADER: json.dumps({"name": STORED, "parent_id": "root"})}
     return replace(
         plan,
         ports=[server.port],
         method="POST",
-        targets=[f"/v1/accounts/{account_id}/storage/files"],
+        targets=[f"/v1/accounts/{account_id}/storage/files?overwrite=true"],
         headers={**server.headers, **metadata},
+        status=200,
     )

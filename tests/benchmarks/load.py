@@ -14,7 +14,7 @@ import statistics
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -35,7 +35,7 @@ class Plan:
     method: str
     targets: list[str]  # asked for in turn
     number_first: int = 0
-    number_last: int = 0  # a target's "{}" counts from the first to the last, and again
+    number_last: int = 0  # "{}" in a target or header counts from the first to the last, and again
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     connections_count: int = 1
@@ -89,9 +89,10 @@ class _Connection:
                 self.seconds.append(perf_counter() - started)
 
     def _ask(self) -> None:
-        self._socket.sendall(self._build_line() + self._head)
+        self._socket.sendall(self._build_head())
         if self._upload_bytes:
-            self._socket.sendfile(self._file)
+            with suppress(BrokenPipeError, ConnectionResetError):  # an early answer says why
+                self._socket.sendfile(self._file)
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
             data = self._socket.recv(HEAD_BYTES_MAX)
@@ -113,11 +114,11 @@ class _Connection:
             left_bytes -= dropped_bytes
         self.body_bytes += self._upload_bytes or reply_bytes
 
-    def _build_line(self) -> bytes:
+    def _build_head(self) -> bytes:
         plan, step = self._plan, next(self._steps)
         target = plan.targets[step % len(plan.targets)]
         number = plan.number_first + step % (plan.number_last - plan.number_first + 1)
-        return f"{plan.method} {target.replace('{}', str(number))}".encode()
+        return (f"{plan.method} {target}".encode() + self._head).replace(b"{}", str(number).encode())
 
 
 def run(plan: Plan) -> Result:

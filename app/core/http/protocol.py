@@ -9,10 +9,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar, cast
 from urllib.parse import quote_from_bytes
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.edge import build_busy_error, encode_error
+from app.core.http.gathering import GatheringTransport
+
+PARSED_BODY_BYTES_MAX = 64 * 1024
 
 _ASCII = bytes(range(128))
 
@@ -25,6 +29,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     - A client that takes nothing of its reply for too long is cut off, whatever is still to be sent.
 
     Letters outside of ASCII in a path or query, which some clients send as they are, are read as if they were encoded.
+    Bytes of a large body go past the parser, which would copy them.
     """
 
     head_bytes_max: ClassVar[int] = 64 * 1024
@@ -44,12 +49,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._is_between_requests = True
         self._is_in_first_line = False
         self._head_bytes = 0
+        self._body_bytes_left = 0  # of a body whose length was declared
+        self._is_past_parser = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._write_until = math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
-        super().connection_made(transport)
+        super().connection_made(GatheringTransport(transport, self.loop))
         if len(self.connections) > self.connections_max and not self._make_room():
             self._refuse(build_busy_error("The server has as many connections as it may."))
             return
@@ -64,6 +71,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_past_parser or self._body_bytes_left > PARSED_BODY_BYTES_MAX:
+            self._take_body(data)
+            return
         self._head_bytes += len(data)
         if self._is_between_requests or self._is_in_first_line:
             line, end, rest = data.partition(b"\n")
@@ -74,6 +84,20 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._is_in_head and self._head_bytes > self.head_bytes_max:
             message = f"The head is larger than {self.head_bytes_max} bytes."
             self._refuse(ApiError(ErrorCode.BAD_REQUEST, message), status=431)
+
+    def _take_body(self, data: bytes) -> None:
+        """What the parser would do with bytes of a body. It cannot go on where it was, so another one follows it."""
+        self._is_past_parser = True
+        left_bytes = self._body_bytes_left
+        if len(data) < left_bytes:
+            self.on_body(data)
+            return
+        self.on_body(data[:left_bytes])
+        self.on_message_complete()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the one before
+        if len(data) > left_bytes:
+            self.data_received(data[left_bytes:])
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP never disturbs a reply: a request that came whole before it is answered, then all ends.
@@ -102,11 +126,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self.waiting.pop(self, None)
         self._head_bytes = 0
+        self._body_bytes_left = 0 if self.parser.should_upgrade() else _read_length(self.headers)
         self._stop_head_timer()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hands a chunk on as it came: uvicorn gathers chunks in an array, which copies each of them twice."""
+        self._body_bytes_left -= len(body)
         waiting = cast("bytes | bytearray", self.cycle.body)
         if not waiting:
             self.cycle.body, body = body, b""  # type: ignore[assignment]  # uvicorn turns it into bytes, a step saved
@@ -118,6 +144,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_between_requests = True
         self._head_bytes = 0
+        self._body_bytes_left = 0
+        self._is_past_parser = False
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -187,3 +215,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         phrase = HTTPStatus(status or error.code.status).phrase
         self.transport.write(f"HTTP/1.1 {status or error.code.status} {phrase}\r\n{head}\r\n".encode() + body)
         self.transport.close()
+
+
+def _read_length(headers: list[tuple[bytes, bytes]]) -> int:
+    """The length that the head declares for its body, which the parser has found to be sound; 0 for none."""
+    return int(next((value for name, value in headers if name == b"content-length"), b"0"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import httpx
@@ -62,12 +62,14 @@ async def read_small_body(request: httpx.Request) -> bytes | None:
 class Upload(httpx.AsyncByteStream):
     """The body of one attempt, in pieces of at most CHUNK_BYTES.
 
+    - `wrap` gives each piece the type that the HTTP client takes without a copy.
     - `watch`, once set, runs while the provider takes a piece and rests while we wait for the source.
     - `failure` is what the source raised.
     """
 
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, *, wrap: Callable[[bytes | memoryview], bytes] = bytes) -> None:
         self._chunks = aiter(stream)
+        self._wrap = wrap
         self._rest = memoryview(b"")  # of a chunk that is larger than a piece
         self._puller: asyncio.Task[object] | None = None
         self._is_stopped = False
@@ -99,7 +101,7 @@ class Upload(httpx.AsyncByteStream):
             if self.watch is not None:
                 self.watch.move()
         if len(chunk) <= CHUNK_BYTES:
-            return chunk
+            return self._wrap(chunk)
         self._rest = memoryview(chunk)
         return self._take_piece()
 
@@ -116,7 +118,7 @@ class Upload(httpx.AsyncByteStream):
         if self.watch is not None:
             self.watch.move()
         piece, self._rest = self._rest[:CHUNK_BYTES], self._rest[CHUNK_BYTES:]
-        return bytes(piece)
+        return self._wrap(piece)
 
 
 class _StoppedError(Exception):

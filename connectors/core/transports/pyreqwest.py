@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import cast
 
 import httpx
+from pyreqwest.bytes import Bytes
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PoolTimeoutError, PyreqwestError
 from pyreqwest.http import HeaderMap, Url
@@ -59,11 +60,10 @@ class PyreqwestTransport:
         """Sends `request`; the promises are Transport's."""
         url = read_wire_url(request.url, self._pin)
         content = await read_small_body(request)
-        try:
-            async with asyncio.timeout(self._settings.pool_timeout_seconds):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise build_pool_error(self._settings) from None
+        if self._slots.locked():
+            await self._wait_for_slot()
+        else:
+            await self._slots.acquire()  # at once, without the cost of a timer
         try:
             return await self._send(request, url, content)
         except BaseException:
@@ -76,8 +76,15 @@ class PyreqwestTransport:
         if client is not None:
             await client.close()
 
+    async def _wait_for_slot(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.pool_timeout_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise build_pool_error(self._settings) from None
+
     async def _send(self, request: httpx.Request, url: Url, content: bytes | None) -> httpx.Response:
-        upload = None if content is not None else Upload(cast("httpx.AsyncByteStream", request.stream))
+        upload = None if content is not None else Upload(cast("httpx.AsyncByteStream", request.stream), wrap=_wrap)
         call = self._build_call(request, url, content, upload)
         watch = IdleWatch(self._settings.idle_timeout_seconds)
         try:
@@ -118,6 +125,11 @@ class PyreqwestTransport:
         elif content:
             builder = builder.body_bytes(content)
         return builder.timeout(timedelta(seconds=REQUEST_SECONDS_MAX)).streamed_read_buffer_limit(0).build_streamed()
+
+
+def _wrap(piece: bytes | memoryview) -> bytes:
+    """A view for the native thread, which would copy anything else."""
+    return cast("bytes", Bytes(piece))
 
 
 @functools.cache

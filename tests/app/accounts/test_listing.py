@@ -21,6 +21,17 @@ def test_pages_are_numbered_when_there_are_more_accounts_than_fit(
     assert (last["count"], last["page"], last["next_page"], last["total"]) == (1, 3, None, 5)
 
 
+def test_total_is_right_at_once_when_accounts_come_and_go(client: httpx.Client, connect: Connect) -> None:
+    second = connect().json()["id"]
+    totals = [client.get("/v1/accounts", params={"page_size": 1}).json()["total"]]
+    third = connect().json()["id"]
+    totals.append(client.get("/v1/accounts", params={"page_size": 1}).json()["total"])
+    for account_id in (second, third):
+        assert client.delete(f"/v1/accounts/{account_id}").status_code == 204
+        totals.append(client.get("/v1/accounts", params={"page_size": 1}).json()["total"])
+    assert totals == [2, 3, 2, 1]
+
+
 def test_ten_are_listed_when_no_page_size_is_given(client: httpx.Client, connect: Connect) -> None:
     for _ in range(10):
         connect()

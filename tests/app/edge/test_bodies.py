@@ -134,6 +134,34 @@ def test_pipelined_requests_are_answered_in_order(drive: Drive, wire: Wire) -> N
     assert [json.loads(wire.read().body)["name"] for _ in names] == names
 
 
+@pytest.mark.parametrize("piece_bytes", [1_000_003, 10 * MIB])
+def test_requests_behind_a_large_body_are_answered_in_order(drive: Drive, wire: Wire, piece_bytes: int) -> None:
+    names = ["large.bin", "b.txt", "larger.bin", "d.txt"]
+    bodies = [bytes(range(256)) * 8192, b"bytes", bytes(reversed(range(256))) * 16384, b"end"]
+    sent = b"".join(
+        wire.build(
+            "POST",
+            drive.url("files"),
+            {**drive.caller.key_header, METADATA: json.dumps({"name": name}), "Content-Length": str(len(body))},
+            body,
+        )
+        for name, body in zip(names, bodies, strict=True)
+    )
+    for start in range(0, len(sent), piece_bytes):
+        wire.send(sent[start : start + piece_bytes])
+    assert [json.loads(wire.read().body)["name"] for _ in names] == names
+    assert [(drive.caller.folder / name).read_bytes() for name in names] == bodies
+
+
+def test_garbage_behind_a_large_body_does_no_harm(drive: Drive, wire: Wire) -> None:
+    body = bytes(2 * MIB)
+    headers = {**drive.caller.key_header, METADATA: '{"name": "a.bin"}', "Content-Length": str(len(body))}
+    wire.ask("POST", drive.url("files"), headers, body + b"GARBAGE THAT IS NO REQUEST\r\n\r\n")
+    assert wire.read().status == 201
+    assert wire.read_to_end() == b""
+    assert (drive.caller.folder / "a.bin").read_bytes() == body
+
+
 def test_expect_is_answered_before_the_body(drive: Drive, wire: Wire) -> None:
     headers = {
         **drive.caller.key_header,

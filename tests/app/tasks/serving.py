@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -112,14 +112,14 @@ class Bench:
 
         self.api.run(change())
 
-    async def claim(self, *, seconds: float = LEASE_SECONDS) -> TaskRun | None:
+    async def claim(
+        self, *, seconds: float = LEASE_SECONDS, monotonic: Callable[[], float] = time.monotonic
+    ) -> TaskRun | None:
         """Takes the task that is due, if there is one."""
-        claimed_at = asyncio.get_running_loop().time()
+        claimed_at = monotonic()
         async with self.state.db.writing() as session:
-            task = await TaskRepository(session).claim(
-                now=now(), until=now() + timedelta(seconds=seconds), skipped_applications=()
-            )
-        return None if task is None else TaskRun(self.state, task, claimed_at=claimed_at)
+            task = await TaskRepository(session).claim(now=now(), until=now() + timedelta(seconds=seconds))
+        return None if task is None else TaskRun(self.state, task, claimed_at=claimed_at, monotonic=monotonic)
 
     def serve(self, script: Script | None) -> bool:
         """Claims the task that is due and serves it to the end; False if none is."""

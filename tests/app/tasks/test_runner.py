@@ -13,8 +13,10 @@ import pytest
 from app.core.clock import now
 from app.core.signals import Signals
 from app.core.state import State
+from app.models import Task
 from app.tasks.runner import Runner
 from app.tasks.running import TaskRun
+from app.tasks.service import CHANGED
 from tests.app.tasks.serving import Bench, Script, do_nothing
 
 WAIT_SECONDS_MAX = 30.0
@@ -169,3 +171,28 @@ def test_server_waits_for_the_end_of_the_lease_when_others_may_be_alive(bench: B
 
     bench.api.run(run())
     assert began == [True]
+
+
+def test_task_is_not_begun_again_in_the_same_process_when_its_lease_ran_out_and_it_is_not_stopped_yet(
+    bench: Bench,
+) -> None:
+    epochs: list[int] = []
+
+    async def work(run: TaskRun) -> None:
+        async with run.state.db.writing() as session:
+            task = await session.get(Task, run.task.id)
+            assert task is not None
+            task.due_at = now() - timedelta(seconds=1)
+            session.note_change(CHANGED)
+        await asyncio.sleep(0.3)  # in which the other slot is looked for work
+        epochs.append(run.task.epoch)
+
+    script = Script(work)
+
+    async def run() -> None:
+        async with running(bench, script):
+            await bench.add()
+            await wait_until(lambda: bool(epochs))
+
+    bench.api.run(run())
+    assert (script.runs, epochs) == (1, [1])

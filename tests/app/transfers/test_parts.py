@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.transfers import parts
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import OnConflict, RawId
 from tests.app.drive import read_error, read_json
@@ -118,6 +119,26 @@ def test_stray_of_a_lost_answer_is_aborted_and_others_are_not(source: Account, t
     read_json(source.copy(big, target), status=201)
     assert target.vault.calls["start_upload"] == 3
     assert set(target.vault.uploads) == {*others, *ours}
+
+
+def test_file_that_is_seen_late_is_the_tasks_own_when_the_upload_is_gone(
+    source: Account, target: Account, big: RawId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "LOOKED_AGAIN_SECONDS", (0.0, 0.0))
+    vault = target.vault
+
+    def finish_late() -> None:
+        (upload,) = vault.uploads.values()
+        vault.uploads.clear()
+        made = b"".join(data for _, data in sorted(upload.parts.items()))
+        vault.before["list_folder"] = [lambda: None, lambda: None, lambda: vault.put("big", made)]
+        raise ConnectorError(ErrorKind.UNAVAILABLE, "no answer came", maybe_applied=True)
+
+    vault.before["finish_upload"] = [finish_late]
+    read_json(source.copy(big, target), status=201)
+    assert vault.tree() == {"big": BIG}
+    (row,) = source.load_ended()[1]
+    assert (row.starts, row.outcome) == (0, "verified")
 
 
 def test_name_taken_while_parts_are_sent_leads_to_a_free_one(source: Account, target: Account, big: RawId) -> None:

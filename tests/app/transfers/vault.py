@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import msgspec
 from connectors.core.bytesource import ByteSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.fence import pass_fence
 from connectors.core.manifest import Capabilities, Field, Keys, Limits, Manifest
 from connectors.core.resources import (
     ByteRange,
@@ -62,6 +63,7 @@ MANIFEST = Manifest(
 )
 
 Action = Callable[[], object] | BaseException
+READS = frozenset({"get", "list_folder", "open_download", "read", "list_uploads"})
 
 
 @dataclass
@@ -111,7 +113,7 @@ class Vault(Connector):
         self.after: dict[str, list[Action]] = {}
         self.rewrite: Callable[[bytes], bytes] = bytes
         self.downloadable = True
-        self.on_moment: Callable[[], None] = lambda: None  # before and after whatever it does
+        self.on_moment: Callable[[], Awaitable[None]] = _do_nothing  # before and after whatever it does
 
     # ---- what tests do
 
@@ -151,14 +153,14 @@ class Vault(Connector):
         return Identity(self.token, self.token)
 
     async def get(self, ref: Ref) -> Resource:
-        self._begin("get")
+        await self._begin("get")
         resource = self._resource(ref.raw_id)
         if resource.ref.kind != ref.kind:
             raise ConnectorError(ErrorKind.WRONG_TYPE)
         return resource
 
     async def list_folder(self, folder: RawId, *, cursor: str | None = None, limit: int = 1000) -> Page:
-        self._begin("list_folder")
+        await self._begin("list_folder")
         self._node(folder)
         inside = {f"{node.name}/{raw_id}": raw_id for raw_id, node in self.nodes.items() if node.parent == folder}
         keys = sorted(key for key, raw_id in inside.items() if raw_id != ROOT and (cursor is None or key > cursor))
@@ -169,7 +171,7 @@ class Vault(Connector):
     async def open_download(
         self, file: RawId, *, byte_range: ByteRange | None = None, if_match: str | None = None
     ) -> AsyncIterator[Download]:
-        self._begin("open_download")
+        await self._begin("open_download")
         node = self._node(file)
         if if_match is not None and if_match != self._etag(node):
             raise ConnectorError(ErrorKind.PRECONDITION_FAILED)
@@ -182,16 +184,24 @@ class Vault(Connector):
 
         async def read() -> AsyncIterator[bytes]:
             for start in range(0, len(data), CHUNK_BYTES):
-                self._begin("read")
+                await self._begin("read")
                 yield data[start : start + CHUNK_BYTES]
 
-        yield Download(read(), size_bytes=len(node.data), content_range=content_range)
+        yield Download(
+            read(),
+            size_bytes=len(node.data),
+            content_range=content_range,
+            etag=self._etag(node),
+            modified_at=read_modified_at(node),
+        )
 
     async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
-        self._begin("upload")
+        await self._begin("upload")
+        if on_conflict is OnConflict.FAIL:
+            self._check_free(parent, name)
         data = b"".join([chunk async for chunk in source.open()])
         file = self._store(parent, name, data, on_conflict)
-        self._end("upload")
+        await self._end("upload")
         return file
 
     async def replace(self, file: RawId, source: ByteSource) -> File:
@@ -199,12 +209,12 @@ class Vault(Connector):
         return await self.upload(node.parent, node.name, source, on_conflict=OnConflict.REPLACE)
 
     async def create_folder(self, parent: RawId, name: str) -> Folder:
-        self._begin("create_folder")
+        await self._begin("create_folder")
         self._node(parent)
         self._check_free(parent, name)
         folder = self._resource(self._add(Node("folder", name, parent)))
         self.stored[name] += 1
-        self._end("create_folder")
+        await self._end("create_folder")
         assert isinstance(folder, Folder)
         return folder
 
@@ -214,52 +224,52 @@ class Vault(Connector):
         return self._resource(ref.raw_id)
 
     async def delete(self, ref: Ref, *, is_recursive: bool = False, is_permanent: bool = False) -> None:  # noqa: ARG002 - no trash
-        self._begin("delete")
+        await self._begin("delete")
         self._node(ref.raw_id)
         if any(node.parent == ref.raw_id for node in self.nodes.values()):
             raise ConnectorError(ErrorKind.FOLDER_NOT_EMPTY)
         del self.nodes[ref.raw_id]
-        self._end("delete")
+        await self._end("delete")
 
     async def start_upload(
         self, parent: RawId, name: str, *, size_bytes: int | None, on_conflict: OnConflict
     ) -> UploadSession:
-        self._begin("start_upload")
+        await self._begin("start_upload")
         self._node(parent)
         if on_conflict is OnConflict.FAIL:
             self._check_free(parent, name)
         upload_id = secrets.token_hex(8)
         self.uploads[upload_id] = Upload(parent, name, on_conflict, datetime.now(UTC))
-        self._end("start_upload")
+        await self._end("start_upload")
         return self._session(upload_id, size_bytes)
 
     async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        self._begin("put_part")
+        await self._begin("put_part")
         upload = self._upload(session)
         data = b"".join([chunk async for chunk in source.open()])
         upload.parts[number] = data
         self.parts[session.name, number] += 1
-        self._end("put_part")
+        await self._end("put_part")
         return Part(number, len(data), secrets.token_hex(4))
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
-        self._begin("finish_upload")
+        await self._begin("finish_upload")
         upload = self._upload(session)
         if [part.number for part in parts] != sorted(upload.parts):
             raise ConnectorError(ErrorKind.INVALID_PARTS)
         data = b"".join(upload.parts[part.number] for part in parts)
         file = self._store(upload.parent, upload.name, data, upload.on_conflict)
         del self.uploads[session.state["id"]]
-        self._end("finish_upload")
+        await self._end("finish_upload")
         return file
 
     async def abort_upload(self, session: UploadSession) -> None:
-        self._begin("abort_upload")
+        await self._begin("abort_upload")
         self.uploads.pop(session.state["id"], None)
-        self._end("abort_upload")
+        await self._end("abort_upload")
 
     async def list_uploads(self, parent: RawId, name: str) -> list[UploadSession]:
-        self._begin("list_uploads")
+        await self._begin("list_uploads")
         return [
             msgspec.structs.replace(self._session(upload_id, None), started_at=upload.started_at)
             for upload_id, upload in self.uploads.items()
@@ -268,13 +278,15 @@ class Vault(Connector):
 
     # ---- inside
 
-    def _begin(self, operation: str) -> None:
-        self.on_moment()
+    async def _begin(self, operation: str) -> None:
+        await self.on_moment()
+        if operation not in READS:
+            await pass_fence()
         self.calls[operation] += 1
         _act(self.before.get(operation))
 
-    def _end(self, operation: str) -> None:
-        self.on_moment()
+    async def _end(self, operation: str) -> None:
+        await self.on_moment()
         _act(self.after.get(operation))
 
     def _add(self, node: Node) -> RawId:
@@ -285,7 +297,7 @@ class Vault(Connector):
     def _store(self, parent: RawId, name: str, data: bytes, on_conflict: OnConflict) -> File:
         self._node(parent)
         found = self.find(parent, name)
-        if on_conflict is OnConflict.FAIL:
+        if on_conflict is OnConflict.FAIL and self.capabilities.upload_exclusive:
             self._check_free(parent, name)
         if found is None:
             found = self._add(Node("file", name, parent))
@@ -340,10 +352,19 @@ class Vault(Connector):
             parent=parent,
             size_bytes=len(node.data),
             etag=self._etag(node),
-            modified_at=datetime.fromtimestamp(1_700_000_000 + node.version, UTC),
+            modified_at=read_modified_at(node),
             hashes=hashes or None,
             is_downloadable=self.downloadable,
         )
+
+
+def read_modified_at(node: Node) -> datetime:
+    """Later with each version."""
+    return datetime.fromtimestamp(1_700_000_000 + node.version, UTC)
+
+
+async def _do_nothing() -> None:
+    pass
 
 
 def _act(actions: list[Action] | None) -> None:

@@ -1,4 +1,4 @@
-"""Chooses the cases by declared capability, and lists at the end of a run which were not offered."""
+"""Chooses the cases by declared capability, and lists at the end of a run which were left out."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def find_missing(needs: Iterable[str], target: Target) -> list[str]:
 
 
 def remove_not_offered(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Takes out the cases that need what their target does not declare, and remembers them."""
+    """Takes out the cases that need what their target does not declare, or cost much and were run; remembers them."""
     kept = []
     not_offered = config.stash.setdefault(NOT_OFFERED, [])
     for item in items:
         target = _find_target(item)
         needs = [need for mark in item.iter_markers("needs") for need in mark.args]
         missing = find_missing(needs, target) if target else []
+        case = f"{item.path.stem}::{getattr(item, 'originalname', None) or item.name}"
         if target and missing:
-            case = f"{item.path.stem}::{getattr(item, 'originalname', None) or item.name}"
             not_offered.append(f"not offered: {target.name}: {case}: needs {', '.join(missing)}")
+        elif target and target.is_repeat and any(item.iter_markers("costly")):
+            not_offered.append(f"not repeated: {target.name}: {case}: too costly to come again")
         else:
             kept.append(item)
     items[:] = kept

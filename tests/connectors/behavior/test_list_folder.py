@@ -54,6 +54,7 @@ async def test_page_holds_no_more_than_asked_for_when_there_is_more(space: Space
     assert page.next_cursor is not None
 
 
+@pytest.mark.costly
 async def test_everything_comes_once_when_there_are_more_than_a_page(space: Space) -> None:
     count = space.target.limits.page_items_max + 1
     names = [f"{number:05}" for number in range(count)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,6 +40,24 @@ def test_case_is_taken_out_and_listed_when_its_capability_is_not_declared(bare: 
         "not offered: bare: test_download::test_it: needs download_range",
         "not offered: bare: test_download::test_it: needs get_quota",
     ]
+
+
+def test_costly_case_is_taken_out_and_listed_when_its_target_is_a_repeat(bare: Target) -> None:
+    def item(target: Target, *marks: pytest.Mark) -> Any:
+        return SimpleNamespace(
+            path=SimpleNamespace(stem="test_download"),
+            originalname="test_it",
+            callspec=SimpleNamespace(params={"target": target}),
+            iter_markers=lambda name: [mark for mark in marks if mark.name == name],
+        )
+
+    config = cast("pytest.Config", SimpleNamespace(stash=pytest.Stash()))
+    repeat, costly = replace(bare, is_repeat=True), pytest.mark.costly.mark
+    items = [item(repeat, costly), item(repeat), item(bare, costly)]
+    kept = items[1:]
+    remove_not_offered(config, items)
+    assert items == kept
+    assert config.stash[NOT_OFFERED] == ["not repeated: bare: test_download::test_it: too costly to come again"]
 
 
 def test_what_the_engine_adds_is_offered_when_the_provider_lacks_it(bare: Target) -> None:

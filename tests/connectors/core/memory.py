@@ -45,6 +45,18 @@ class Node:
     modified_at: datetime | None = None
 
 
+def build_resource(raw_id: RawId, node: Node) -> Resource:
+    if node.kind == "folder":
+        return Folder(raw_id=raw_id, name=node.name, parent=Parent(node.parent))
+    return File(
+        raw_id=raw_id,
+        name=node.name,
+        parent=Parent(node.parent),
+        size_bytes=len(node.data),
+        modified_at=node.modified_at,
+    )
+
+
 async def run_directly(work: Work[ResultT]) -> ResultT:
     return await work.run()
 
@@ -248,16 +260,7 @@ class MemoryConnector(Connector):
         return self.nodes[raw_id]
 
     def _resource(self, raw_id: RawId) -> Resource:
-        node = self._node(raw_id)
-        if node.kind == "folder":
-            return Folder(raw_id=raw_id, name=node.name, parent=Parent(node.parent))
-        return File(
-            raw_id=raw_id,
-            name=node.name,
-            parent=Parent(node.parent),
-            size_bytes=len(node.data),
-            modified_at=node.modified_at,
-        )
+        return build_resource(raw_id, self._node(raw_id))
 
     def _path(self, raw_id: RawId) -> str:
         node = self.nodes[raw_id]

@@ -1,11 +1,14 @@
-"""Accounts on the simulated Dropbox: one in a team, whose files are the user's own, and one alone whose calls fail."""
+"""Accounts on the simulated Dropbox, a new one for each case: in a team, where files are the user's own; and alone,
+where calls fail.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +22,16 @@ from connectors.core.stack import Runtime
 from connectors.dropbox.manifest import MANIFEST
 from connectors.dropbox.service import ENDPOINT, build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
+from simulators.core.users import User
 from simulators.dropbox.scopes import USER_SCOPES
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target
 from tests.servers.dropbox import Place, running_place
 from tests.servers.shared import Shared
 
+NUMBERS = count(1000)
 STRANGER_ID = "dbid:nobody"
-SEEDS = range(1, 51) if os.environ.get("FAULTS") == "all" else (1,)
+SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "5")) + 1)
 KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY)
 REPEATABLE = r"^(?!.*(files/upload$|session/finish|files/download|copy_v2|add_for_user))"
 """Where a lost answer is asked for again: bytes that break off are the reader's, new names are made once."""
@@ -73,24 +78,31 @@ def open_account(
     return Registry([build_service(options)]).open(MANIFEST.service, context)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Account:
-    """A user. What probing finds out is asked for once, as an app would keep it."""
+    """How users are made and asked for."""
 
-    number: int
+    team: str | None = None
     build_runtime: Callable[[], Runtime] = Runtime
-    learned: dict[str, Any] | None = field(default=None)
     seed: int | None = None  # of what the simulator itself does wrong
 
     @asynccontextmanager
     async def open(self, _place: Path) -> AsyncIterator[Connector]:
         runtime, place = self.build_runtime(), SHARED_DROPBOX.get()
+        number = next(NUMBERS)
+        place.world.users.add(
+            User(
+                number=number,
+                email=f"user{number}@example.com",
+                given_name="User",
+                surname=f"{number}",
+                team=self.team and f"{self.team} {number}",
+            )
+        )
         try:
-            if self.learned is None:
-                self.learned = (await open_account(place, self.number, runtime).probe()).learned
             if self.seed is not None:
                 place.world.faults.chance = Chance(seed=self.seed, every=FAULTS_EVERY, kinds=KINDS, path=REPEATABLE)
-            yield open_account(place, self.number, runtime, learned=self.learned)
+            yield open_account(place, number, runtime)
             problems, place.listening.problems = place.listening.problems, []
             assert not problems, problems  # with the test whose calls they are
         finally:
@@ -104,16 +116,14 @@ def build_target(name: str, account: Account) -> Target:
         name=name,
         manifest=MANIFEST,
         open=account.open,
+        is_repeat=(account.seed or 1) > 1,
         grantee=PermissionChange(role="writer", email="ben@example.com"),
         stranger=PermissionChange(role="reader", raw_id=STRANGER_ID),
     )
 
 
 TARGETS = (
-    build_target("dropbox", Account(number=1, learned={})),
-    build_target("dropbox+faults", Account(number=3, build_runtime=FailingRuntime)),
-    *(
-        build_target(f"dropbox+seed{seed}", Account(number=3, learned={}, build_runtime=build_patient, seed=seed))
-        for seed in SEEDS
-    ),
+    build_target("dropbox", Account(team="Team")),
+    build_target("dropbox+faults", Account(build_runtime=FailingRuntime)),
+    *(build_target(f"dropbox+seed{seed}", Account(build_runtime=build_patient, seed=seed)) for seed in SEEDS),
 )

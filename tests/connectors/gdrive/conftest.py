@@ -53,6 +53,7 @@ class Account:
 def place() -> Iterator[Place]:
     with running_place() as place:
         yield place
+        assert place.listening.request_problems == []
 
 
 @pytest.fixture

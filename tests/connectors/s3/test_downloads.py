@@ -9,7 +9,7 @@ import pytest
 
 from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
-from connectors.core.resources import ByteRange, RawId
+from connectors.core.resources import ByteRange, RawId, Ref
 from tests.connectors.behavior.space import refused
 from tests.connectors.s3.accounts import open_account
 from tests.connectors.s3.conftest import Store
@@ -89,6 +89,24 @@ async def test_unexpected_when_what_answers_has_no_etags_and_so_is_no_store(if_m
     async with open_tiny(build_store(Reply(200, TEN)), learned={}) as connector:
         with refused(ErrorKind.UNEXPECTED):
             await read(connector, if_match=if_match)
+
+
+@pytest.mark.parametrize("told", ['""', "", 'W/""'])
+@pytest.mark.parametrize("if_match", [None, "etag"])
+async def test_unavailable_when_the_store_cannot_tell_the_etag_while_the_file_is_replaced(
+    told: str, if_match: str | None
+) -> None:
+    async with open_tiny(build_store(Reply(200, TEN, {"ETag": told})), learned={}) as connector:
+        with refused(ErrorKind.UNAVAILABLE):
+            await read(connector, if_match=if_match)
+
+
+async def test_unavailable_when_the_store_cannot_tell_the_etag_of_what_is_looked_at() -> None:
+    store = TinyStore()
+    store.objects["a"] = Stored(TEN, {"ETag": '""'})
+    async with open_tiny(store, learned={}) as connector:
+        with refused(ErrorKind.UNAVAILABLE):
+            await connector.get(Ref("file", RawId("/a")))
 
 
 @pytest.mark.parametrize("etag", ['quo"ted', "line\nbreak", "ü"])

@@ -163,6 +163,25 @@ def test_deleted_files_come_back_when_a_revision_is_restored(sdk: dropbox.Dropbo
     reply.close()
 
 
+def test_a_deleted_file_is_known_by_its_id_and_has_it_again_when_it_comes_back(sdk: dropbox.Dropbox) -> None:
+    first = sdk.files_upload(b"first", "/Docs/Deep/doc.txt")
+    sdk.files_delete_v2("/Docs")
+    gone = sdk.files_list_folder("", recursive=True, include_deleted=True, include_restorable_info=True).entries
+    assert [(entry.path_display, entry.is_restorable) for entry in gone] == [
+        ("/Docs", False),
+        ("/docs/Deep", False),
+        ("/docs/deep/doc.txt", True),
+    ]
+    revisions = sdk.files_list_revisions(first.id, mode=files.ListRevisionsMode.id)
+    assert (revisions.is_deleted, [entry.rev for entry in revisions.entries]) == (True, [first.rev])
+    with pytest.raises(ApiError):
+        sdk.files_get_metadata(first.id)
+    other = sdk.files_restore("/elsewhere.txt", first.rev)
+    restored = sdk.files_restore(revisions.entries[0].path_display, first.rev)
+    assert (other.id == first.id, restored.id == first.id) == (False, True)
+    assert not sdk.files_list_revisions(first.id, mode=files.ListRevisionsMode.id).is_deleted
+
+
 def test_conflicts_follow_the_mode_of_the_write(sdk: dropbox.Dropbox) -> None:
     first = sdk.files_upload(b"first", "/a.txt")
     assert sdk.files_upload(b"first", "/A.TXT").rev == first.rev

@@ -63,6 +63,23 @@ def test_links_end_and_refuse_senseless_settings(place: Place, sdk: dropbox.Drop
     assert unauthorized.value.error.get_settings_error().is_not_authorized()
 
 
+def test_links_keep_to_the_plan_and_to_the_level_that_they_were_made_with(place: Place, sdk: dropbox.Dropbox) -> None:
+    sdk.files_upload(b"x", "/a.txt")
+    editor = sharing.SharedLinkSettings(access=sharing.RequestedLinkAccessLevel.editor)
+    link = sdk.sharing_create_shared_link_with_settings("/a.txt", editor)
+    assert link.link_permissions.link_access_level.is_editor()
+    place.state.settings.has_paid_plan = False
+    viewer = sharing.SharedLinkSettings(access=sharing.RequestedLinkAccessLevel.viewer)
+    password = sharing.SharedLinkSettings(require_password=True, link_password="p")
+    answers = []
+    for settings in (viewer, sharing.SharedLinkSettings(), password, sharing.SharedLinkSettings(allow_download=False)):
+        with pytest.raises(ApiError) as refused:
+            sdk.sharing_modify_shared_link_settings(link.url, settings)
+        answers.append(refused.value.error.get_settings_error()._tag)
+    assert answers == ["invalid_settings", "invalid_settings", "not_authorized", "not_authorized"]
+    assert not sdk.sharing_list_shared_links().links[0].link_permissions.can_set_password
+
+
 def test_a_shared_folder_is_everybodys_until_it_is_unshared(place: Place, sdk: dropbox.Dropbox) -> None:
     sdk.files_upload(b"x", "/Project/plan.txt")
     shared = sdk.sharing_share_folder("/project").get_complete()
