@@ -16,7 +16,7 @@ EXPLANATION = """Straight: the product's HTTP client over the same TLS asks, rea
 
 Why a listing misses its target: the stages above say where its time goes. A profile of the process (perf) shows three
 fifths of a listing's CPU inside the interpreter, a sixth in decoding and encoding JSON, a tenth in the kernel's
-sockets, and a fiftieth in the cipher, since a page's ids are made together. Every object has some twenty fields and
+sockets, and a tenth in the cipher that seals each id. Every object has some twenty fields and
 holds its id three times, so that a page is a thousand times some thirty values to make and to forget, and almost a
 megabyte to send. Reading the storage's JSON and writing ours cost about a millisecond alone. For S3 the XML comes on
 top: lxml takes a good millisecond to parse it and another to give its texts away. What would help is remembering ids,
