@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.account_cli import AppOption, Json, build_add_command
 from app.accounts import service as accounts
-from app.accounts.callers import build_connector
+from app.accounts.callers import build_connector, find_service
+from app.accounts.clients import explain_missing_client, find_client
 from app.accounts.rows import AccountRow, build_row
 from app.applications import service as applications
 from app.applications.schemas import ApplicationCreate
@@ -35,6 +36,7 @@ from app.resealing import reseal_all
 from app.server import StartError
 from app.serving import serve_until_stopped
 from connectors.core.errors import ConnectorError
+from connectors.core.manifest import OAuth2
 
 ResultT = TypeVar("ResultT")
 LIST_MAX = 1000
@@ -254,7 +256,10 @@ async def _load_account(state: State, account_id: int) -> AccountRow:
 def check_account(
     account_id: Annotated[int, typer.Argument(help="The account's number.")], as_json: Json = False
 ) -> None:
-    """Ask the account's storage who it belongs to and what it can do; says what is wrong if that fails."""
+    """Ask the account's storage who it belongs to and what it can do; says what is wrong if that fails.
+
+    Where people connect by consent it also says which OAuth client renews the access, or how to set one up.
+    """
 
     async def operation(state: State) -> dict[str, Any]:
         row = await _load_account(state, account_id)
@@ -265,9 +270,18 @@ def check_account(
             "account": row.label,
             "region": row.storage_region,
             "status": "ok",
+            **await _describe_client(state, row),
         }
 
     _show_one(_run(operation), as_json=as_json)
+
+
+async def _describe_client(state: State, row: AccountRow) -> dict[str, str]:
+    """Who renews the account's access, where anybody has to."""
+    if not isinstance(find_service(state, row.service).manifest.auth, OAuth2):
+        return {}
+    client = await find_client(state, row.application_id, row.service)
+    return {"oauth_client": explain_missing_client(row.service) if client is None else client.client_id}
 
 
 @account_cli.command("remove")

@@ -12,7 +12,8 @@ def explain_missing_client(service: str) -> str:
     """What to do where there is no client."""
     return (
         f"no OAuth client is set up for {service!r}: the operator sets client_id and client_secret for it in "
-        "KLOUDLESS_CONNECTORS, or the application registers a service key of its own"
+        "KLOUDLESS_CONNECTORS, or the application registers a service key of its own "
+        '(the README\'s "Going live" tells how)'
     )
 
 

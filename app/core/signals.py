@@ -33,6 +33,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+        self._at_work: defaultdict[str, list[int]] = defaultdict(list)
         self.is_stopping = False
 
     @contextmanager
@@ -46,6 +47,22 @@ class Signals:
             self._bells[name].discard(bell)
             if not self._bells[name]:
                 del self._bells[name]
+
+    @contextmanager
+    def working(self, name: str, number: int) -> Iterator[None]:
+        """Shows that this number of the name is worked on in this process; rings when the block ends."""
+        self._at_work[name].append(number)
+        try:
+            yield
+        finally:
+            self._at_work[name].remove(number)
+            if not self._at_work[name]:
+                del self._at_work[name]
+            self.ring(name)
+
+    def list_at_work(self, name: str) -> list[int]:
+        """The numbers of that name that are worked on."""
+        return list(self._at_work.get(name, ()))
 
     def ring(self, name: str) -> None:
         """Something of this name changed."""

@@ -91,7 +91,10 @@ async def get_upload(storage: AccountStorage, upload_id: UploadId) -> Response:
     ),
 )
 async def put_part(request: Request) -> Response:
-    """Stores one part from the body, in any order and at the same time as others. The same number again replaces it."""
+    """Stores one part from the body, in any order and at the same time as others. The same number again replaces it.
+
+    Where `parallel_uploads` is false they are stored in order: one waits for those before it that are on their way.
+    """
     storage = await open_storage(request)
     parts_max = storage.connector.manifest.limits.upload_parts_max
     text = request.query_params.get("part_number", "")

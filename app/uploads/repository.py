@@ -42,6 +42,14 @@ class UploadRepository(Repository):
         )
         return True
 
+    async def is_turn_of(self, upload_id: int, number: int) -> bool:
+        """Whether the part before this one is stored, or nothing more can be."""
+        before = select(UploadPart.number).where(
+            UploadPart.upload_session_id == upload_id, UploadPart.number == number - 1
+        )
+        is_open = select(UploadSession.id).where(UploadSession.id == upload_id, UploadSession.state == "open")
+        return bool(await self._session.scalar(select(or_(before.exists(), ~is_open.exists()))))
+
     async def list_parts(self, upload_id: int, *, limit: int) -> list[UploadPart]:
         return list(
             await self._session.scalars(

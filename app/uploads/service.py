@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from time import monotonic
 
 import structlog
 
@@ -31,6 +32,9 @@ ABORT_DAYS_MAX = 30
 """How long a storage is asked to abort an upload that is past its time; then it is given up."""
 ENDED_UPLOAD_DAYS = 7
 """How long after its time an ended upload is remembered."""
+
+TURN_SECONDS = 1.0
+"""How long a part waits for the one before it when that is not to be seen."""
 
 log = structlog.get_logger("app.uploads")
 
@@ -80,20 +84,46 @@ async def put_part(storage: Storage, row: UploadSession, number: int, source: By
     """Stores one part. The same number again replaces it."""
     if row.state != "open":
         raise ApiError(ErrorCode.CONFLICT, "The upload is being completed; it takes no more parts.")
-    part = await storage.connector.put_part(_build_session(storage.state, row), number, source)
-    async with storage.state.db.writing() as session:
-        is_saved = await UploadRepository(session).save_part(
-            UploadPart(
-                upload_session_id=row.id,
-                number=number,
-                size_bytes=part.size_bytes,
-                receipt=part.receipt,
-                created_at=now(),
+    with storage.state.signals.working(_name(row), number):
+        if not storage.connector.capabilities.upload_parts_parallel:
+            await _wait_for_turn(storage.state, row, number)
+        part = await storage.connector.put_part(_build_session(storage.state, row), number, source)
+        async with storage.state.db.writing() as session:
+            is_saved = await UploadRepository(session).save_part(
+                UploadPart(
+                    upload_session_id=row.id,
+                    number=number,
+                    size_bytes=part.size_bytes,
+                    receipt=part.receipt,
+                    created_at=now(),
+                )
             )
-        )
+            session.note_change(_name(row))
     if not is_saved:
         raise ApiError(ErrorCode.CONFLICT, "The upload was completed or aborted meanwhile.")
     return part
+
+
+async def _wait_for_turn(state: State, row: UploadSession, number: int) -> None:
+    """Clients send parts side by side also where a storage wants one after the other: each waits for the one before.
+
+    As long as an earlier one is on its way here, or may be about to come; then the storage says what it thinks of it.
+    """
+    ends_at = monotonic() + TURN_SECONDS
+    with state.signals.listening(_name(row)) as bell:
+        while number > 1 and not state.signals.is_stopping:
+            async with state.db.reading(is_newest=True) as session:
+                if await UploadRepository(session).is_turn_of(row.id, number):
+                    return
+            if min(state.signals.list_at_work(_name(row)), default=number) < number:
+                ends_at = monotonic() + TURN_SECONDS
+            elif monotonic() > ends_at:
+                return
+            await bell.wait(TURN_SECONDS)
+
+
+def _name(row: UploadSession) -> str:
+    return f"upload:{row.id}"
 
 
 async def complete(storage: Storage, upload_id: int) -> File:

@@ -6,12 +6,10 @@ import base64
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.ids import ID_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, IdCodec
-from app.core.siv import BatchSiv
 from connectors.core.frames import CURSOR_CHARACTERS_MAX
 from connectors.core.resources import Kind, RawId, Ref, VersionId
 from tests.servers.api import Api, Caller
@@ -43,14 +41,6 @@ def test_ids_of_a_page_are_those_that_are_made_one_by_one(raw_ids: list[str], ke
     refs = [Ref(KINDS[number % 2], RawId(raw_id)) for number, raw_id in enumerate(raw_ids)]
     made = codec.encode_all(account_id, [(ref.kind, ref.raw_id) for ref in refs])
     assert made == [codec.encode(account_id, ref) for ref in refs]
-
-
-@pytest.mark.parametrize("key_bytes", [32, 48, 64])
-@pytest.mark.parametrize("associated", [b"", b"resource:1", bytes(100)])
-def test_texts_sealed_together_are_as_the_library_seals_them(key_bytes: int, associated: bytes) -> None:
-    key = bytes(range(key_bytes))
-    plains = [bytes([size]) * size for size in (*range(1, 100), 16, 32)]
-    assert BatchSiv(key, associated).seal(plains) == [AESSIV(key).encrypt(plain, [associated]) for plain in plains]
 
 
 @given(cursor=NAMES, scope=NAMES, account_id=st.integers(1, 2**53 - 1))

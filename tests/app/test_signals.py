@@ -57,3 +57,13 @@ async def test_nothing_is_kept_for_those_who_stopped_listening() -> None:
     assert not await bell.wait(MOMENT_SECONDS)
     with signals.listening("a") as fresh:
         assert not await fresh.wait(MOMENT_SECONDS)
+
+
+async def test_numbers_are_seen_while_they_are_worked_on_and_the_end_rings() -> None:
+    signals = Signals()
+    with signals.listening("upload") as bell:
+        with signals.working("upload", 2), signals.working("upload", 1):
+            assert signals.list_at_work("upload") == [2, 1]
+            assert signals.list_at_work("another") == []
+        assert signals.list_at_work("upload") == []
+        assert await bell.wait(0)

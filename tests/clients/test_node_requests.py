@@ -201,7 +201,7 @@ def test_next_request_is_not_misread_when_json_was_longer_than_its_length(
     assert client.get(f"{caller.storage_url}/folders/root/contents").json()["objects"] == []
 
 
-@pytest.mark.needs("start_upload", "upload_parts_parallel")
+@pytest.mark.needs("start_upload")
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
 def test_file_is_whole_when_three_parts_come_at_once(
     wire: Wire, caller: Caller, client: httpx.Client, order: tuple[int, ...]

@@ -149,7 +149,8 @@ def check_simulators(run: Run) -> None:
         storage = f"{run.demo['base_url']}/v1/accounts/{account['id']}/storage"
         assert run.curl(f"{storage}/folders/root/contents")["count"] > 3
     (setting,) = re.findall(r"^(export KLOUDLESS_CONNECTORS=.*data/demo\.json.*)$", README.read_text(), re.MULTILINE)
-    assert b"status: ok" in run.paste(f"{setting}\n.venv/bin/kloudless account check {last}")
+    checked = run.paste(f"{setting}\n.venv/bin/kloudless account check {last}")
+    assert b"status: ok\noauth_client: sandbox-client\n" in checked
 
 
 def check_life_of_a_file(run: Run) -> str:

@@ -63,16 +63,13 @@ def _build_consented_account(service: str, _api: Api, _name: str) -> dict[str, A
     return SHARED_SANDBOX.get()[service].build_account()
 
 
-LOCAL = AccountKind(
-    name="local", build=build_local_account, offers=frozenset({"start_upload", "upload_parts_parallel", "get_quota"})
-)
+LOCAL = AccountKind(name="local", build=build_local_account, offers=frozenset({"start_upload", "get_quota"}))
 SEAWEEDFS = AccountKind(
     name="seaweedfs",
     build=build_seaweedfs_account,
     offers=frozenset(
         {
             "start_upload",
-            "upload_parts_parallel",
             "list_permissions",
             "set_permissions",
             "list_properties",
@@ -96,7 +93,7 @@ SIMULATED = tuple(
     AccountKind(
         name=service,
         build=partial(_build_consented_account, service),
-        offers=CONSENTED | ({"upload_parts_parallel"} if service == "dropbox" else set()),
+        offers=CONSENTED,
         is_naming_conflicts=service != "dropbox",
         grantee={"type": "user", "email": SAMPLE_USERS[0].email, "role": "reader"},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 import sqlite3
 import sys
@@ -21,6 +22,7 @@ from app.server import only_server, open_socket
 from tests.app.commands.conftest import ROOT, Run
 from tests.servers.ports import find_free_port
 from tests.servers.postgres import create_database, drop_database
+from tests.servers.sandbox import SERVICES, SHARED_SANDBOX
 
 
 def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -278,3 +280,15 @@ def test_server_database_is_migrated_only_when_asked(run: Run, postgres_url: str
     gone = run("migrate", **variables)
     assert (gone.status, gone.err.count("\n")) == (1, 1)
     assert "does not exist" in gone.err
+
+
+def test_check_says_who_renews_the_access_or_how_to_set_that_up(run: Run, app_id: str) -> None:
+    judged = SHARED_SANDBOX.get()[SERVICES[0]]
+    told, token = judged.place.build_settings(), judged.build_account()["token"]
+    with_client = {"KLOUDLESS_CONNECTORS": json.dumps({SERVICES[0]: told})}
+    add = ("account", "add", SERVICES[0], "--app", app_id, "--json")
+    number = str(run(*add, KLOUDLESS_ADD_ACCESS_TOKEN=token, **with_client).json["id"])
+    assert run("account", "check", number, "--json", **with_client).json["oauth_client"] == told["client_id"]
+    without = {name: value for name, value in told.items() if not name.startswith("client_")}
+    checked = run("account", "check", number, "--json", KLOUDLESS_CONNECTORS=json.dumps({SERVICES[0]: without})).json
+    assert (checked["status"], "Going live" in checked["oauth_client"]) == ("ok", True)
