@@ -14,6 +14,7 @@ from app.connect import journey_endpoints as journeys
 from app.disconnecting import endpoints as disconnecting
 from app.links import endpoints as links
 from app.links import public_endpoints as public_links
+from app.links import service_endpoints as service_links
 from app.metrics import endpoints as metrics
 from app.passthrough import endpoints as passthrough
 from app.permissions import endpoints as permissions
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.direct,
     tasks.router,
     links.router,
+    service_links.router,
     public_links.direct,
     permissions.router,
     properties.router,

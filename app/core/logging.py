@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import structlog
 
 
@@ -22,6 +26,14 @@ class _LineLogger:
     debug = info = warning = error = critical = msg
 
 
+def _write_json(line: Any, *, default: Callable[[Any], Any]) -> str:
+    """A line as JSON, in a fifth of the time of the standard library's."""
+    try:
+        return msgspec.json.encode(line, enc_hook=default).decode()
+    except UnicodeEncodeError:  # half a character, such as names of files may hold
+        return json.dumps(line, default=default)
+
+
 def set_up_logging(*, level: str, log_format: str) -> None:
     """Directs all log lines to standard error."""
     shared: list[structlog.typing.Processor] = [
@@ -31,7 +43,7 @@ def set_up_logging(*, level: str, log_format: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_write_json)]
         if log_format == "json"
         # The default formatter shows the values of local variables, secrets among them.
         else [

@@ -19,8 +19,7 @@ from app.links import service
 from app.links.repository import LinkRepository
 from app.links.schemas import LinkCreate, LinkPage, LinkReply, LinkUpdate, Ordering
 from app.models import Link
-from app.storage.endpoints import OPENED_ERRORS, STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage, FolderRef
-from app.storage.file_endpoints import FileRef
+from app.storage.endpoints import OPENED_ERRORS, STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage
 from app.storage.opening import Storage
 from app.storage.several import AccountError, AccountStorages
 from connectors.core.resources import RawId, Ref
@@ -110,20 +109,3 @@ async def delete_link(storage: AccountStorage, link_id: LinkId) -> Response:
     """Ends a link for ever, at once. The file stays."""
     await service.delete_link(storage, read_segment(link_id))
     return empty_reply()
-
-
-@router.get("/files/{file_id}/links", **describe(LinkPage, errors=STORAGE_ERRORS))
-async def list_service_links(storage: AccountStorage, ref: FileRef) -> Response:
-    """Links to a file that exist at the storage itself. No storage of this version has any, so the list is empty."""
-    return await _list_service_links(storage, ref)
-
-
-@router.get("/folders/{folder_id}/links", **describe(LinkPage, errors=STORAGE_ERRORS))
-async def list_folder_service_links(storage: AccountStorage, ref: FolderRef) -> Response:
-    """Links to a folder that exist at the storage itself. No storage of this version has any, so the list is empty."""
-    return await _list_service_links(storage, ref)
-
-
-async def _list_service_links(storage: Storage, ref: Ref) -> Response:
-    await storage.connector.get(ref)
-    return JsonReply(build_page([], total=0, page=1, page_size=PAGE_SIZE_MAX))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
+from app.core.clock import now
 from app.core.http.reading import Flag, Text, read_time
 from app.core.http.replies import NumberedList
 from app.storage.schemas import ID_CHARACTERS_MAX, Body, Time
 from app.storage.several import AccountError
+from connectors.core.sharing import Audience, LinkRole
 
 PASSWORD_CHARACTERS_MAX = 256
 
@@ -59,6 +61,13 @@ def _parse_password(value: object) -> object:
     return None if value is False or value == "" else value
 
 
+def leave_known_password(data: Any) -> Any:
+    """A body without the password that replies have in place of a real one."""
+    if isinstance(data, dict) and data.get("password") is True:
+        return {name: value for name, value in data.items() if name != "password"}
+    return data
+
+
 Expiration = Annotated[AwareDatetime | None, BeforeValidator(_parse_time)]
 Password = Annotated[
     Annotated[Text, Field(max_length=PASSWORD_CHARACTERS_MAX)] | None, BeforeValidator(_parse_password)
@@ -76,9 +85,7 @@ class LinkUpdate(Body):
     @model_validator(mode="before")
     @classmethod
     def _leave_known_password(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("password") is True:
-            return {name: value for name, value in data.items() if name != "password"}
-        return data
+        return leave_known_password(data)
 
 
 class LinkCreate(Body):
@@ -89,3 +96,59 @@ class LinkCreate(Body):
     direct: Flag = Field(default=False, description="The address gives the bytes themselves instead of a page.")
     password: Password = Field(None, description="Whoever opens the link must know it.")
     expiration: Expiration = Field(None, description="ISO time, UTC without a zone; may be past.")
+
+
+class ServiceLinkReply(Struct, kw_only=True, gc=False):
+    """A link that the storage itself made to a file or folder. What a storage does not tell is null."""
+
+    id: str
+    file_id: str | None
+    folder_id: str | None
+    url: str
+    account: int
+    active: bool
+    created: Time | None
+    modified: Time | None
+    expiration: Time | None
+    password: bool
+    direct: bool
+    audience: Audience
+    role: LinkRole
+    downloadable: bool
+    href: str
+    type: str = "link"
+    api: str = "storage"
+
+
+class ServiceLinkPage(NumberedList[ServiceLinkReply], kw_only=True, gc=False):
+    """All links that a storage has to one file or folder."""
+
+
+def _check_future(value: AwareDatetime | None) -> AwareDatetime | None:
+    if value is not None and value <= now():
+        raise ValueError("must be in the future")
+    return value
+
+
+class ServiceLinkWish(Body):
+    """What a link at the storage shall be like. What is left out stays, or is as the storage has it for new links.
+
+    `password: true`, as replies have it, changes nothing.
+    """
+
+    audience: Audience | None = Field(
+        None,
+        description="Who may open it: `anyone` who has it, people of the owner's `domain`, or `members` alone, who may "
+        "see the file or folder anyway.",
+    )
+    role: LinkRole | None = Field(None, description="With `writer` one can change things through it.")
+    password: Password = Field(None, description="Whoever opens the link must know it; null removes it.")
+    expiration: Annotated[Expiration, AfterValidator(_check_future)] = Field(
+        None, description="ISO time, UTC without a zone; null removes it."
+    )
+    downloadable: Flag | None = Field(None, description="Whether it gives the bytes, or shows them only.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_known_password(cls, data: Any) -> Any:
+        return leave_known_password(data)

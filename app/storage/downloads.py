@@ -156,7 +156,11 @@ class DownloadReply(StreamReply):
             headers["Content-Range"] = f"bytes {first}-{last}/{total}"
             status = 206
         raw_headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        # What breaks before the first byte is still answered as an error; and head and byte leave together.
+        beginning = await anext(download.chunks, b"")
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
+        if beginning:
+            await send({"type": "http.response.body", "body": beginning, "more_body": True})
         async for chunk in download.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             # Once the client has left, sending waits for nothing: a source that is always ready would hold all up.

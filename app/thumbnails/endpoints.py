@@ -40,7 +40,9 @@ async def get_thumbnail(
     ] = SIZE_PX_DEFAULT,
     image_format: Annotated[Literal["png", "jpeg"], Query(description="What the thumbnail is.")] = "png",
 ) -> Response:
-    """A small picture of an image (JPEG, PNG, GIF, WebP, BMP, TIFF or icon); 400 for what is no image."""
+    """A small picture of a file: the storage's own where it has one, else made of an image (JPEG, PNG, GIF, WebP,
+    BMP, TIFF or icon); 400 where neither can be had.
+    """
     file = await storage.connector.get(ref)
     if not isinstance(file, File):
         raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise

@@ -1,4 +1,6 @@
-"""Thumbnails of images, made by a process of its own from bytes that stream through."""
+"""Thumbnails: the storage's own where it has one, else made of the image; by a process of its own, from bytes that
+stream through.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,14 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 from app.core.errors import ApiError, ErrorCode
+from app.thumbnails.sizes import is_fitting
 from app.thumbnails.worker import NOT_AN_IMAGE, TOO_LARGE, Format
+from connectors.core.bytesource import BytesSource
 from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File
 
 SOURCE_BYTES_MAX = 64 * 2**20
@@ -36,11 +41,29 @@ class Thumbnailer:
         self._memory_bytes_max = memory_bytes_max
 
     async def make(self, connector: Connector, file: File, *, size_px: int, image_format: Format) -> bytes:
-        """The thumbnail's bytes. ApiError 400 for no known kind of image, 413 for one too large, 503 if busy."""
+        """The thumbnail's bytes. ApiError 400 for no known kind of image, 413 for one too large, 503 if busy.
+
+        What the storage has is taken as it is when it fits, and is the image that one is made of when it does not.
+        """
+        own = await _get_own(connector, file, size_px, image_format)
+        if own is not None and is_fitting(own, size_px=size_px, image_format=image_format):
+            return own
+        if own is not None:
+            try:
+                async with self._slot():
+                    return await self._run(BytesSource(own).open(), size_px, image_format)
+            except ApiError as error:
+                if error.code is not ErrorCode.REQUEST_FAILED:  # what cannot be read is none
+                    raise
         if file.media_type is not None and not file.media_type.startswith(MEDIA_TYPES_TRIED):
             raise _no_image()
         if file.size_bytes is not None and file.size_bytes > SOURCE_BYTES_MAX:
             raise _too_large()
+        async with self._slot(), connector.open_download(file.raw_id) as download:
+            return await self._run(download.chunks, size_px, image_format)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(WAIT_SECONDS_MAX):
                 await self._slots.acquire()
@@ -52,31 +75,30 @@ class Thumbnailer:
             ) from None
         try:
             async with asyncio.timeout(SECONDS_MAX):
-                return await self._run(connector, file, size_px, image_format)
+                yield
         except TimeoutError:
             raise ApiError(ErrorCode.GATEWAY_TIMEOUT, f"The image could not be read in {SECONDS_MAX:g} s.") from None
         finally:
             self._slots.release()
 
-    async def _run(self, connector: Connector, file: File, size_px: int, image_format: Format) -> bytes:
+    async def _run(self, chunks: AsyncIterator[bytes], size_px: int, image_format: Format) -> bytes:
         limits = (self._memory_bytes_max, CPU_SECONDS_MAX, PIXELS_MAX)
         command = [sys.executable, "-m", "app.thumbnails.worker", str(size_px), image_format, *map(str, limits)]
-        async with connector.open_download(file.raw_id) as download:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={"PYTHONDONTWRITEBYTECODE": "1"}
-            )
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={"PYTHONDONTWRITEBYTECODE": "1"}
+        )
+        try:
+            reading = asyncio.create_task(_read(process))
             try:
-                reading = asyncio.create_task(_read(process))
-                try:
-                    await _feed(process, download.chunks)
-                    thumbnail = await reading
-                finally:
-                    reading.cancel()
-                status = await process.wait()
+                await _feed(process, chunks)
+                thumbnail = await reading
             finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                reading.cancel()
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if status == 0 and thumbnail:
             return thumbnail
         if status == TOO_LARGE or status in KILLED_FOR_TIME:
@@ -84,6 +106,19 @@ class Thumbnailer:
         if status == NOT_AN_IMAGE:
             raise _no_image()
         raise ApiError(ErrorCode.REQUEST_FAILED, "No thumbnail could be made of this file.")
+
+
+async def _get_own(connector: Connector, file: File, size_px: int, image_format: Format) -> bytes | None:
+    """What the storage has of this file."""
+    if not connector.capabilities.get_thumbnail:
+        return None
+    try:
+        own = await connector.get_thumbnail(file.raw_id, size_px=size_px, image_format=image_format)
+    except ConnectorError as error:
+        if error.kind is not ErrorKind.UNSUPPORTED:
+            raise
+        return None
+    return None if own is None else own.data
 
 
 def _too_large() -> ApiError:

@@ -23,6 +23,16 @@ def fenced(fence: Fence) -> Iterator[None]:
         _FENCE.reset(reset)
 
 
+@contextmanager
+def unfenced() -> Iterator[None]:
+    """What is asked in the block is not for whoever works behind the fence alone, and passes."""
+    reset = _FENCE.set(None)
+    try:
+        yield
+    finally:
+        _FENCE.reset(reset)
+
+
 async def pass_fence() -> None:
     """Returns when a write may begin. What a cancelled task still does frees what was its own, and is let through."""
     fence, task = _FENCE.get(), asyncio.current_task()

@@ -19,6 +19,7 @@ import msgspec
 from connectors.core.call import INTENT, Intent, Repeat
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.fence import unfenced
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
 from connectors.core.manifest import Manifest, OAuth2
 from connectors.core.oauth_settings import OAuthClient
@@ -171,7 +172,8 @@ class OAuthFlow:
         if self._auth.client_auth == "body":
             form |= self._show_client()
         asked_at = self._clock.now()
-        reply = await self._send(_build_request(self._auth.token_url, form, intent))
+        with unfenced():  # a token is its account's: others wait for it, too
+            reply = await self._send(_build_request(self._auth.token_url, form, intent))
         return _read_grant(reply.content, asked_at)
 
     def _show_client(self) -> dict[str, str]:

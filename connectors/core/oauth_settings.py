@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.core.manifest import Manifest, OAuth2
 
+ENDPOINT = "endpoint"
 ADDRESSES = ("authorize_url", "token_url", "revoke_url")
 CLIENT_ID, CLIENT_SECRET = "client_id", "client_secret"
 SETTINGS = (CLIENT_ID, CLIENT_SECRET, *ADDRESSES)
@@ -26,15 +27,22 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthSettings:
-    """The manifest with the operator's addresses, the operator's client if there is one, and all other settings."""
+    """The manifest with the operator's addresses, and the operator's client if there is one.
+
+    `endpoint` is one address that stands for all the provider's hosts, as a simulator has; `others` are settings of the
+    service's own.
+    """
 
     manifest: Manifest
     client: OAuthClient | None
+    endpoint: str | None
     others: Mapping[str, Any]
 
 
-def read_oauth_settings(manifest: Manifest, settings: Mapping[str, Any]) -> OAuthSettings:
-    """Takes what belongs to OAuth from a service's settings; ValueError says which of them is wrong."""
+def read_oauth_settings(
+    manifest: Manifest, settings: Mapping[str, Any], *, others: tuple[str, ...] = ()
+) -> OAuthSettings:
+    """What the operator set, the names of `others` among it; ValueError says which setting is wrong."""
     if not isinstance(manifest.auth, OAuth2):
         raise AssertionError("only services with OAuth have a client")  # noqa: TRY004 - a programming error
     given = {name: _read_text(manifest, name, settings[name]) for name in SETTINGS if name in settings}
@@ -45,11 +53,24 @@ def read_oauth_settings(manifest: Manifest, settings: Mapping[str, Any]) -> OAut
     client = None
     if CLIENT_ID in given:
         client = OAuthClient(client_id=given[CLIENT_ID], client_secret=given.get(CLIENT_SECRET, ""))
+    unknown = settings.keys() - {*SETTINGS, ENDPOINT, *others}
+    if unknown:
+        raise ValueError(f"{manifest.service} has no setting {', '.join(sorted(unknown))}")
+    endpoint = _read_endpoint(manifest, settings[ENDPOINT]) if ENDPOINT in settings else None
+    hosts = manifest.allowed_hosts if endpoint is None else (urlsplit(endpoint).netloc,)
     return OAuthSettings(
-        manifest=msgspec.structs.replace(manifest, auth=auth),
+        manifest=msgspec.structs.replace(manifest, auth=auth, allowed_hosts=hosts),
         client=client,
-        others={name: value for name, value in settings.items() if name not in SETTINGS},
+        endpoint=endpoint,
+        others={name: settings[name] for name in others if name in settings},
     )
+
+
+def _read_endpoint(manifest: Manifest, value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{manifest.service}.{ENDPOINT} must look like https://{manifest.allowed_hosts[0]}")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _read_text(manifest: Manifest, name: str, value: object) -> str:

@@ -1,9 +1,11 @@
 """What was deleted: Dropbox tells its path, and brings back revisions of files.
 
-https://developers.dropbox.com/dbx-file-access-guide
+https://www.dropbox.com/developers/documentation/http/documentation#files-restore
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -14,9 +16,16 @@ from connectors.dropbox.reading import CALLS_PARALLEL_MAX, Reader
 from connectors.dropbox.uploads import find_free_name
 from connectors.dropbox.versions import REVISIONS_MAX
 
-PAGE_ITEMS_MAX = 200  # each deleted one is asked for by itself
-REVISIONS_TRIED_MAX = 10  # of each for one that can be brought back
+PAGE_ITEMS_MAX = 100  # each deleted one is asked for by itself, twice
 _SKIPPED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.WRONG_TYPE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Where a file was last, and its newest revision that can be brought back."""
+
+    path: str
+    entry: Entry
 
 
 async def list_trash(reader: Reader, cursor: str | None, limit: int) -> Page:
@@ -27,13 +36,12 @@ async def list_trash(reader: Reader, cursor: str | None, limit: int) -> Page:
 
     async def find(path: str) -> None:
         try:
-            entry = await _find_restorable(reader, path, mode="path", limit=REVISIONS_TRIED_MAX)
+            gone = await _find_at(reader, path)
         except ConnectorError as error:
             if error.kind not in _SKIPPED:
                 raise
-            return
-        if entry is not None:
-            found[path] = entry
+        else:
+            found.update({path: gone.entry} if gone is not None else {})
 
     async with Crew(CALLS_PARALLEL_MAX) as crew:
         for path in paths:
@@ -50,24 +58,30 @@ async def restore(reader: Reader, file: RawId) -> File:
     except ConnectorError as error:
         if error.kind is not ErrorKind.NOT_FOUND:
             raise
-        entry = await _find_restorable(reader, file, mode="id", limit=REVISIONS_MAX)
-        if entry is None or not entry.rev or not entry.path_display:
-            raise ConnectorError(
-                ErrorKind.NOT_FOUND, "the file is there, or cannot be brought back any more"
-            ) from error
-        folder_path, name = split_path(entry.path_display)
+        gone = await _find_by_id(reader, file)
+        if gone is None:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "the file cannot be brought back any more") from error
+        folder_path, name = split_path(gone.path)
         name = await find_free_name(reader, folder_path, name, is_final=True)
-        restored = await reader.api.restore(f"{folder_path}/{name}", entry.rev)
+        restored = await reader.api.restore(f"{folder_path}/{name}", gone.entry.rev or "")
     described = await reader.describe(restored)
     if not isinstance(described, File):
         raise AssertionError("only files are restored")  # noqa: TRY004 - nobody's type error
     return described
 
 
-async def _find_restorable(reader: Reader, path: str, *, mode: str, limit: int) -> Entry | None:
-    """Of what is deleted the newest revision that can be brought back."""
-    answer = await reader.api.list_revisions(path, mode=mode, limit=limit)
-    if not answer.is_deleted:
+async def _find_at(reader: Reader, path: str) -> _Gone | None:
+    """The file that was deleted at a path, not one that was moved away from there."""
+    answer = await reader.api.list_revisions(path, mode="path", limit=1)
+    if not answer.is_deleted or not answer.entries:
         return None
-    entries = map(reader.api.read, answer.entries)
-    return next((entry for entry in entries if entry.is_restorable), None)
+    gone = await _find_by_id(reader, reader.api.read(answer.entries[0]).id)
+    return gone if gone is not None and gone.path.lower() == path.lower() else None
+
+
+async def _find_by_id(reader: Reader, file: str) -> _Gone | None:
+    answer = await reader.api.list_revisions(file, mode="id", limit=REVISIONS_MAX)
+    entries = [reader.api.read(raw) for raw in answer.entries] if answer.is_deleted else []
+    entry = next((entry for entry in entries if entry.is_restorable), None)
+    path = entries[0].path_display if entries else None
+    return _Gone(path, entry) if entry is not None and path is not None else None

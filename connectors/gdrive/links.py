@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET, structs
 
+from connectors.core.cleanup import giving_up
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Ref
 from connectors.core.sharing import Audience, LinkChange, LinkRole, SharedLink
@@ -17,7 +18,6 @@ from connectors.gdrive.drive import Drive
 from connectors.gdrive.mapping import ROLES
 from connectors.gdrive.payloads import LINK_FIELDS, DriveFile, Grant
 from connectors.gdrive.permissions import read_grants, remove
-from connectors.gdrive.uploads import giving_up
 
 DOMAINS_OF_NOBODY = frozenset({"gmail.com", "googlemail.com"})
 """Of people who belong to no organisation."""

@@ -9,11 +9,10 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from connectors.core.bytesource import ByteSource, CheckedSource
+from connectors.core.cleanup import giving_up
 from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
@@ -26,7 +25,6 @@ from connectors.gdrive.payloads import SHORTCUT, DriveFile
 
 SMALL_BYTES_MAX = 5 * 2**20  # in one request
 CHUNK_BYTES = 8 * 2**20  # in memory, so that each can be sent again
-GIVE_UP_SECONDS_MAX = 20.0
 DIGESTS = ("sha256", "md5")
 """What bytes are compared by; Drive tells at least one of them of every file that has bytes."""
 
@@ -136,14 +134,6 @@ def check_replaceable(file: DriveFile) -> None:
     if file.is_native or file.mime_type == SHORTCUT:
         text = "documents of Google's own and shortcuts have no bytes that could be replaced"
         raise ConnectorError(ErrorKind.UNSUPPORTED, text)
-
-
-@asynccontextmanager
-async def giving_up() -> AsyncIterator[None]:
-    """A block that frees what is not needed because something failed; what goes wrong in it never hides that."""
-    with suppress(ConnectorError, TimeoutError):
-        async with asyncio.timeout(GIVE_UP_SECONDS_MAX):
-            yield
 
 
 async def _store_small(drive: Drive, target: Target, data: bytes) -> DriveFile:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from connectors.core.cleanup import giving_up
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File
@@ -14,7 +15,7 @@ from connectors.s3.keys import Place
 from connectors.s3.parts_api import Receipt
 from connectors.s3.payloads import Entry, Head
 from connectors.s3.storage import Storage
-from connectors.s3.uploads import create_upload, giving_up
+from connectors.s3.uploads import create_upload
 from connectors.s3.writing import Target, explain_conflict
 
 COPY_BYTES_MAX = 512 * 2**20

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource
+from connectors.core.cleanup import giving_up
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, Ref, UploadSession
 from connectors.core.uploads import choose_part_bytes
@@ -28,7 +27,6 @@ from connectors.s3.writing import (
 )
 
 PART_BUFFERED_BYTES_MAX = 128 * 2**20  # of a part whose size nobody says, which no store takes
-GIVE_UP_SECONDS_MAX = 20.0
 PENDING_DAYS_MAX = 7  # how long an upload that nobody finishes keeps its name from others that may take another
 
 
@@ -131,14 +129,6 @@ async def create_upload(storage: Storage, place: Place, headers: dict[str, str])
         async with giving_up():
             await storage.parts.abort(place, await creating)
         raise
-
-
-@asynccontextmanager
-async def giving_up() -> AsyncIterator[None]:
-    """A block that frees what is not needed because something failed; what goes wrong in it never hides that."""
-    with suppress(ConnectorError, TimeoutError):
-        async with asyncio.timeout(GIVE_UP_SECONDS_MAX):
-            yield
 
 
 async def _avoid_pending(storage: Storage, target: Target) -> Target:

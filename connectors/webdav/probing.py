@@ -15,6 +15,7 @@ from typing import Any
 
 from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
 from connectors.core.call import Repeat
+from connectors.core.cleanup import giving_up
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.paths import HIDDEN_PREFIX, Parts
 from connectors.webdav.api import QUOTA, Server
@@ -23,7 +24,6 @@ from connectors.webdav.properties import Properties, find_live
 from connectors.webdav.traits import Traits
 
 PROBE_SECONDS_MAX = 90.0
-CLEANUP_SECONDS_MAX = 20.0
 HALF_BYTES = 256 * 1024  # of a file that stops in the middle: more than servers gather before they write
 HALF_SECONDS_MAX = 10.0  # a server that answers nobody else meanwhile is not waited for longer
 HALF_LOOKS = 3
@@ -57,9 +57,8 @@ class Prober:
         except TimeoutError:
             pass
         finally:
-            with suppress(ConnectorError, TimeoutError):
-                async with asyncio.timeout(CLEANUP_SECONDS_MAX):
-                    await self._remove(self._folder)
+            async with giving_up():
+                await self._remove(self._folder)
         return Traits(**self._learned)
 
     async def _try_all(self) -> None:

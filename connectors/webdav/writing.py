@@ -6,15 +6,15 @@ to its place once it is whole. A repeated move that finds its source gone has be
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.call import Repeat
+from connectors.core.cleanup import giving_up
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
 from connectors.core.paths import HIDDEN_PREFIX, Parts, number_name, show, write_raw_id
@@ -27,7 +27,6 @@ from connectors.webdav.traits import Traits
 
 FREE_NAMES_TRIED_MAX = 100
 PUBLISH_TRIES_MAX = 3  # while others create and delete what stands in the way
-CLEANUP_SECONDS_MAX = 20.0
 NAME_BYTES_MAX = MANIFEST.limits.name_bytes_max or 255
 
 _TAKEN = frozenset({ErrorKind.ALREADY_EXISTS, ErrorKind.WRONG_TYPE})
@@ -260,9 +259,8 @@ class Writer:
 
     async def _discard(self, hidden: Parts, *, is_folder: bool) -> None:
         """Removes what was not finished; what stays, because the server is gone, is swept later."""
-        with suppress(ConnectorError, TimeoutError):
-            async with asyncio.timeout(CLEANUP_SECONDS_MAX):
-                await self.server.delete(hidden, is_folder=is_folder)
+        async with giving_up():
+            await self.server.delete(hidden, is_folder=is_folder)
 
 
 def _describe(name: bytes) -> dict[str, str]:

@@ -225,6 +225,7 @@ def build_prey(caller: Caller, document: Mapping[str, Any]) -> Prey:
         file, folder = drive.upload("a.txt", b"bytes"), drive.create_folder("folder")
         upload = client.post(drive.url("multipart"), json={"name": "parts.bin", "parent_id": "root"}).json()
         link = client.post(drive.url("links"), json={"file_id": file["id"], "direct": True}).json()
+        service_link = client.post(f"{file['href']}/links", json={}).json()
         version = client.get(f"{file['href']}/versions").json()["objects"][0]
         last = client.get(caller.account_url).headers["x-request-id"]
     with caller.client(caller.developer_header) as client:
@@ -239,6 +240,7 @@ def build_prey(caller: Caller, document: Mapping[str, Any]) -> Prey:
         "version_id": version["id"],
         "link_id": link["id"],
         "token": link["url"].rpartition("/")[2],
+        "service_link_id": service_link["href"].rpartition("/")[2],
         "service_name": "sharing",
         "request_id": last,
         "developer_id": str(developer["id"]),

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import httpx
 import msgspec
+from msgspec import UNSET
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -34,6 +36,7 @@ from connectors.core.resources import (
     VersionPage,
 )
 from connectors.core.service import AccountContext, Service
+from connectors.core.sharing import LinkChange, SharedLink, Thumbnail
 from tests.app.drive import Drive
 from tests.connectors.core.fakes import build_manifest
 from tests.connectors.core.memory import MemoryConnector, Node, build_resource
@@ -53,6 +56,12 @@ MANIFEST = msgspec.structs.replace(
             list_trash=True,
             restore=True,
             restore_folder=True,
+            get_thumbnail=True,
+            list_links=True,
+            create_link=True,
+            link_password=True,
+            link_expiry=True,
+            link_without_download=True,
             delete_to_trash=True,
             list_permissions=True,
             set_permissions=True,
@@ -91,6 +100,8 @@ class SharingConnector(MemoryConnector):
         self._name = name
         self.histories: dict[RawId, History] = {}
         self.trash: dict[RawId, Node] = {}
+        self.thumbnails: dict[RawId, Thumbnail] = {}
+        self.links: dict[RawId, list[SharedLink]] = {}
         self.permissions: dict[RawId, list[Permission]] = {}
         self.properties: dict[RawId, dict[str, Property]] = {}
         self.signed: list[tuple[str, int]] = []
@@ -150,7 +161,7 @@ class SharingConnector(MemoryConnector):
         self._fail("list_trash")
         gone = list(self.trash)
         start, end = int(cursor or 0), int(cursor or 0) + min(limit, self.page_items)
-        page: list[Resource] = [build_resource(raw_id, self.trash[raw_id]) for raw_id in gone[start:end]]
+        page: list[Resource] = [_describe(raw_id, self.trash[raw_id]) for raw_id in gone[start:end]]
         return Page(page, str(end) if end < len(gone) else None)
 
     async def restore(self, ref: Ref) -> Resource:
@@ -158,6 +169,40 @@ class SharingConnector(MemoryConnector):
         if ref.raw_id in self.trash:
             self.nodes[ref.raw_id] = self.trash.pop(ref.raw_id)
         return self._resource(ref.raw_id)
+
+    async def get_thumbnail(
+        self,
+        file: RawId,
+        *,
+        size_px: int,  # noqa: ARG002 - as it pleases
+        image_format: Literal["png", "jpeg"],  # noqa: ARG002 - as it pleases
+    ) -> Thumbnail | None:
+        self._fail("get_thumbnail")
+        self._node(file)
+        return self.thumbnails.get(file)
+
+    async def list_links(self, ref: Ref) -> list[SharedLink]:
+        self._fail("list_links")
+        self._node(ref.raw_id)
+        return self.links.get(ref.raw_id, [])
+
+    async def create_link(self, ref: Ref, wish: LinkChange) -> SharedLink:
+        """As many to a thing as are asked for."""
+        self._fail("create_link")
+        self._node(ref.raw_id)
+        links = self.links.setdefault(ref.raw_id, [])
+        raw_id = f"{ref.raw_id.strip('/')}:{len(links)} ?"
+        links.append(change_link(SharedLink(raw_id=raw_id, ref=ref, url=f"https://store.example/{raw_id}"), wish))
+        return links[-1]
+
+    async def update_link(self, ref: Ref, link: str, change: LinkChange) -> SharedLink:
+        links, index = self._find_link(ref, link)
+        links[index] = change_link(links[index], change)
+        return links[index]
+
+    async def delete_link(self, ref: Ref, link: str) -> None:
+        links, index = self._find_link(ref, link)
+        del links[index]
 
     async def list_permissions(self, ref: Ref) -> list[Permission]:
         self._fail("list_permissions")
@@ -237,6 +282,14 @@ class SharingConnector(MemoryConnector):
         )
         history.versions.append((version, data))
 
+    def _find_link(self, ref: Ref, link: str) -> tuple[list[SharedLink], int]:
+        self._node(ref.raw_id)
+        links = self.links.get(ref.raw_id, [])
+        for index, found in enumerate(links):
+            if found.raw_id == link:
+                return links, index
+        raise ConnectorError(ErrorKind.NOT_FOUND, "there is no such link")
+
     def _find_version(self, file: RawId, version: VersionId) -> bytes:
         self._node(file)
         for found, data in self.histories[file].versions:
@@ -264,11 +317,23 @@ class SharingConnector(MemoryConnector):
         )
 
     def _resource(self, raw_id: RawId) -> Resource:
-        resource = super()._resource(raw_id)
-        if not isinstance(resource, File):
-            return resource
-        etag = _hash(self._node(raw_id).data)
-        return msgspec.structs.replace(resource, etag=etag, modified_at=START, media_type="text/plain")
+        return _describe(raw_id, self._node(raw_id))
+
+
+def _describe(raw_id: RawId, node: Node) -> Resource:
+    resource = build_resource(raw_id, node)
+    if not isinstance(resource, File):
+        return resource
+    media_type = "image/png" if resource.name.endswith(".png") else "text/plain"
+    return msgspec.structs.replace(resource, etag=_hash(node.data), modified_at=START, media_type=media_type)
+
+
+def change_link(link: SharedLink, change: LinkChange) -> SharedLink:
+    """The link as it is wished."""
+    wishes = msgspec.structs.asdict(change)
+    password = wishes.pop("password")
+    wishes["has_password"] = UNSET if password is UNSET else password is not None
+    return msgspec.structs.replace(link, **{name: value for name, value in wishes.items() if value is not UNSET})
 
 
 def _hash(data: bytes) -> str:

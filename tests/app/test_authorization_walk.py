@@ -38,7 +38,7 @@ SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Req
 PROTECTED = frozenset(
     {*OWNER_COLUMNS, "created_at", "is_admin", "is_verified", "scope", "token_hash", "key_hash", "sealed_credentials"}
 )
-OF_THE_STORAGE = ("{folder_id}", "permissions", "properties")
+OF_THE_STORAGE = ("{folder_id}", "{service_link_id}", "permissions", "properties")
 OWNED_BY_ID = {"developers": "developer_id"}
 
 
@@ -91,7 +91,7 @@ def read_folder(folder: Path) -> dict[str, tuple[str, int]]:
 
 def read_store(store: SharingConnector) -> object:
     """Everything in it, as it is now."""
-    return deepcopy((store.nodes, store.trash, store.histories, store.permissions, store.properties))
+    return deepcopy((store.nodes, store.trash, store.histories, store.links, store.permissions, store.properties))
 
 
 def read_protected(victim: Victim) -> dict[str, list[tuple[object, ...]]]:
@@ -129,6 +129,8 @@ def victim(api: Api, request: pytest.FixtureRequest) -> Victim:
         upload_id = upload.json()["id"]
         client.put(f"{caller.storage_url}/multipart/{upload_id}", params={"part_number": 1}, content=b"part")
         link = client.post(f"{caller.storage_url}/links", json={"file_id": file["id"]}).json()
+        service_link = client.post(f"{file['href']}/links", json={}).json().get("href", "none").rpartition("/")[2]
+        client.post(f"{folder['href']}/links", json={})
         versions = client.get(f"{file['href']}/versions").json()
         version_id = versions["objects"][0]["id"] if "objects" in versions else "none"
     with caller.client(caller.developer_header) as client:
@@ -152,6 +154,7 @@ def victim(api: Api, request: pytest.FixtureRequest) -> Victim:
         "version_id": version_id,
         "link_id": link["id"],
         "token": link["url"].rpartition("/")[2],
+        "service_link_id": service_link,
         "service_name": "local",
         "request_id": upload.headers["x-request-id"],
         "developer_id": str(developer["id"]),

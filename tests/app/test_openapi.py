@@ -277,6 +277,13 @@ def link(caller: Caller, client: httpx.Client, file: dict[str, Any]) -> None:
     links = f"{storage}/links"
     for resource in (file["href"], f"{storage}/folders/root"):
         client.get(f"{resource}/links", headers=key)
+        own = client.post(f"{resource}/links", headers=key, json={"password": "secret", "expiration": "2100-01-01"})
+        href = own.json().get("href", f"{resource}/links/none")
+        client.get(f"{resource}/links", headers=key)
+        client.patch(href, headers=key, json={"password": None, "downloadable": False})
+        client.patch(href, headers=key, json={"expiration": "2000-01-01"})
+        client.delete(href, headers=key)
+        client.delete(href, headers=key)
     client.post(links, headers=key, json={"file_id": "nonsense"})
     body = {"file_id": file["id"], "direct": True, "password": "secret", "expiration": "2100-01-01"}
     made = client.post(links, headers=key, json=body).json()

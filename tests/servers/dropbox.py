@@ -95,7 +95,7 @@ def running_place(
     listening = Listening(app, build_judges())
     with serving(listening, certificate=certificate) as url, ExitStack() as stack:
         yield Place(world, app.state.dropbox, listening, url, certificate, stack)
-    assert listening.problems == []
+    assert listening.problems == [], listening.problems
 
 
 def build_judges() -> list[Any]:

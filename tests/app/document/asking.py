@@ -21,6 +21,7 @@ def build_variables(api: Api) -> dict[str, str]:
         picture = drive.upload("picture.png", _draw())
         shared = sharing.upload("a.txt", b"first")
         sharing.store.add_version(shared["raw_id"], b"second")
+        service_link = read_json(client.post(f"{shared['href']}/links", json={}), status=201)
         versions = read_json(client.get(f"{shared['href']}/versions"))["objects"]
         link = read_json(client.post(drive.url("links"), json={"file_id": file["id"]}), status=201)
         application = read_json(developer.post("/v1/meta/applications", json={"name": "Spare"}), status=201)
@@ -39,6 +40,7 @@ def build_variables(api: Api) -> dict[str, str]:
         "FOLDER_ID": folder["id"],
         "SHARED_FILE_ID": shared["id"],
         "VERSION_ID": versions[0]["id"],
+        "SERVICE_LINK_ID": service_link["id"],
         "LINK_TOKEN": link["url"].rpartition("/")[2],
     }
 

@@ -284,16 +284,6 @@ def test_address_and_password_are_not_in_the_database_as_they_are(links: Links) 
     assert row.password_hash.startswith("scrypt$")
 
 
-@pytest.mark.parametrize("kind", ["files", "folders"])
-def test_storage_has_no_links_of_its_own(links: Links, kind: str) -> None:
-    links.create()
-    resource = links.file if kind == "files" else links.drive.create_folder("folder")
-    page = read_json(links.drive.client.get(f"{resource['href']}/links"))
-    assert (page["type"], page["objects"], page["total"], page["next_page"]) == ("object_list", [], 0, None)
-    assert links.drive.client.delete(resource["href"]).status_code == 204
-    assert read_error(links.drive.client.get(f"{resource['href']}/links")) == (404, "not_found")
-
-
 def test_links_of_a_switched_off_account_cannot_be_managed(links: Links) -> None:
     drive: Drive = links.drive
     link = links.create()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 import pytest
 
 from app.core.clock import now
+from app.core.db import Database, WriteSession
 from app.models import Task
 from app.tasks import claims, running
 from app.tasks.claims import Claim
@@ -25,6 +30,21 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.passed_seconds
+
+
+class GatedDatabase:
+    """A database that lets nobody write until its gate is open; `is_asked` is set when somebody wants to."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.is_asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[WriteSession]:
+        self.is_asked.set()
+        await self.gate.wait()
+        async with self._db.writing() as session:
+            yield session
 
 
 async def take_over(run: TaskRun) -> None:
@@ -91,6 +111,35 @@ def test_no_write_begins_after_a_standstill_in_which_another_took_the_task(bench
     assert did == ["began", "wrote", "freed what was its own"]
     assert script.undone == 0
     assert (bench.load(task_id).state, bench.load(task_id).epoch) == ("started", 2)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_write_waits_for_as_long_as_the_renewal_is_held_up(bench: Bench, is_taken: bool) -> None:
+    task_id, clock = bench.create(), Clock()
+    did: list[str] = []
+
+    async def work(_run: TaskRun) -> None:
+        did.append("began")
+        clock.passed_seconds = 1000
+        await pass_fence()
+        did.append("wrote")
+
+    async def serve() -> None:
+        run = await bench.claim(monotonic=clock)
+        assert run is not None
+        db = GatedDatabase(bench.state.db)
+        run.state = replace(bench.state, db=cast("Database", db))
+        serving = asyncio.create_task(Claim(run, Script(work).build, jitter=lambda: 1.0).serve())
+        await db.is_asked.wait()
+        assert did == ["began"]
+        if is_taken:
+            await take_over(TaskRun(bench.state, run.task, claimed_at=clock()))
+        db.gate.set()
+        await serving
+
+    bench.api.run(serve())
+    assert did == (["began"] if is_taken else ["began", "wrote"])
+    assert bench.load(task_id).state == ("started" if is_taken else "finished")
 
 
 def test_who_cannot_be_stopped_is_refused_when_another_took_the_task(

@@ -11,7 +11,11 @@ import pytest
 from PIL import Image
 
 from app.thumbnails import worker
+from app.thumbnails.sizes import read_jpeg_size, read_png_size
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.sharing import Thumbnail
 from tests.app.drive import Drive, read_error
+from tests.app.sharing import SharingDrive
 from tests.servers.api import Api, Caller
 
 Add = Callable[[str, bytes], dict[str, str]]
@@ -86,7 +90,10 @@ def test_picture_is_turned_as_the_camera_was_held(drive: Drive, add: Add) -> Non
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "1", "CMYK", "I;16"])
 @pytest.mark.parametrize("image_format", ["png", "jpeg"])
-def test_every_kind_of_colour_can_be_shown(mode: str, image_format: worker.Format) -> None:
+def test_every_kind_of_colour_can_be_shown(
+    monkeypatch: pytest.MonkeyPatch, mode: str, image_format: worker.Format
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # the worker sets it for its process
     kind = "TIFF" if mode == "CMYK" else "PNG"
     made = worker.make_thumbnail(draw(kind, mode=mode), 100, image_format, 10**6)
     assert isinstance(made, bytes)
@@ -142,6 +149,59 @@ def test_file_that_is_gone_is_not_found(drive: Drive, add: Add) -> None:
     file = add("a.png", draw("PNG"))
     (drive.caller.folder / "a.png").unlink()
     assert read_error(drive.client.get(f"{file['href']}/thumbnail")) == (404, "not_found")
+
+
+class TestTheStoragesOwn:
+    @pytest.mark.parametrize("image_format", ["png", "jpeg"])
+    @pytest.mark.parametrize("name", ["a.png", "a.pdf"])
+    def test_it_is_passed_on_as_it_is_when_it_fits(
+        self, sharing: SharingDrive, name: str, image_format: worker.Format
+    ) -> None:
+        file, data = sharing.upload(name, b"no picture"), draw(image_format.upper(), (64, 32))
+        sharing.store.thumbnails[file["raw_id"]] = Thumbnail(data, f"image/{image_format}")
+        reply = sharing.client.get(f"{file['href']}/thumbnail", params={"size": 64, "image_format": image_format})
+        assert (reply.content, reply.headers["content-type"]) == (data, f"image/{image_format}")
+
+    @pytest.mark.parametrize(
+        ("kind", "size"), [("JPEG", (100, 50)), ("PNG", (100, 50)), ("WEBP", (40, 20)), ("JPEG", (40, 20))]
+    )
+    def test_it_is_made_fit_when_it_is_too_large_or_of_another_kind(
+        self, sharing: SharingDrive, kind: str, size: tuple[int, int]
+    ) -> None:
+        file = sharing.upload("a.pdf", b"no picture")
+        sharing.store.thumbnails[file["raw_id"]] = Thumbnail(draw(kind, size), f"image/{kind.lower()}")
+        reply = sharing.client.get(f"{file['href']}/thumbnail", params={"size": 64})
+        with Image.open(io.BytesIO(reply.content)) as image:
+            assert (image.format, image.size) == ("PNG", (min(64, size[0]), min(32, size[1])))
+
+    @pytest.mark.parametrize("own", [None, Thumbnail(b"", "image/png"), Thumbnail(b"junk", "image/png")])
+    def test_one_is_made_of_the_file_when_there_is_none(self, sharing: SharingDrive, own: Thumbnail | None) -> None:
+        file = sharing.upload("a.png", draw("PNG"))
+        sharing.store.thumbnails.update({} if own is None else {file["raw_id"]: own})
+        reply = sharing.client.get(f"{file['href']}/thumbnail", params={"size": 64})
+        with Image.open(io.BytesIO(reply.content)) as image:
+            assert image.size == (64, 32)
+
+    def test_one_is_made_of_the_file_when_this_account_gets_none(self, sharing: SharingDrive) -> None:
+        file = sharing.upload("a.png", draw("PNG"))
+        sharing.store.faults["get_thumbnail"] = [
+            ConnectorError(ErrorKind.UNSUPPORTED),
+            ConnectorError(ErrorKind.TIMED_OUT),
+        ]
+        assert sharing.client.get(f"{file['href']}/thumbnail").status_code == 200
+        assert read_error(sharing.client.get(f"{file['href']}/thumbnail")) == (504, "gateway_timeout")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (300, 7), (7, 300)])
+def test_size_is_known_from_the_first_bytes(size: tuple[int, int], *, progressive: bool) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a long description " * 100
+    jpeg = draw("JPEG", size, progressive=progressive, exif=exif)
+    assert (read_jpeg_size(jpeg), read_png_size(jpeg)) == (size, None)
+    png = draw("PNG", size)
+    assert (read_jpeg_size(png), read_png_size(png)) == (None, size)
+    assert (read_jpeg_size(b"\xff\xd8\xff\xff" + jpeg[3:]), read_jpeg_size(jpeg[:600])) == (size, None)
 
 
 @pytest.fixture

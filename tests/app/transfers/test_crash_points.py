@@ -14,7 +14,7 @@ from tests.servers.api import Api, build_settings
 from tests.servers.postgres import create_database
 
 MOMENTS_MIN, MOMENTS_MAX = 50, 500
-MOMENT_STEP = 2  # each of them takes a while
+MOMENT_STEP = 3  # each of them takes a while
 PARALLEL_MAX = 4  # parts whose sending was not written down when it died
 
 

@@ -31,6 +31,16 @@ def die_when_sent(open_account: OpenAccount, *, upload_exclusive: bool) -> Run:
     raise AssertionError("it never sends the file")
 
 
+def test_file_is_the_tasks_own_when_it_arrives_while_it_is_sent_again(open_account: OpenAccount) -> None:
+    run = die_when_sent(open_account, upload_exclusive=True)
+    vault = run.target.vault
+    vault.before["upload"] = [lambda: vault.put("top (1)/a", TREE["top/a"])]
+    run.serve()
+    task, _ = run.source.load()
+    assert (task.state, task.outcomes) == ("finished", {"verified": 2})
+    assert vault.tree() == COPY
+
+
 def test_file_is_stored_again_when_a_late_write_took_its_place(open_account: OpenAccount) -> None:
     run = die_when_sent(open_account, upload_exclusive=False)
     vault = run.target.vault

@@ -17,7 +17,7 @@ from tests.app.transfers.vault import ROOT, Node, Vault, read_modified_at
 from tests.servers.api import Api, build_settings
 
 MOMENTS_MIN, MOMENTS_MAX = 50, 500
-MOMENT_STEP = 2  # each of them takes a while
+MOMENT_STEP = 3  # each of them takes a while
 POOR_TARGET = {"upload_exclusive": False}
 POOR_SOURCE = {"has_etags": False, "download_if_match": False}
 CHANGED = {"top/a": b"b", "top/sub/big": BIG[::-1]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.check import CheckingConnector
 from connectors.core.manifest import Capabilities, Limits
 from connectors.core.resources import ByteRange, OnConflict, Part, RawId, Ref, UploadSession
+from connectors.core.sharing import LinkChange, Subscription
 from tests.connectors.core.fakes import build_manifest
 from tests.connectors.core.memory import ROOT, MemoryConnector
 
@@ -122,6 +124,16 @@ async def test_path_is_refused_when_no_names_can_make_it_up(memory: MemoryConnec
         lambda c: c.search("a"),
         lambda c: c.get_quota(),
         lambda c: c.list_changes(),
+        lambda c: c.list_trash(),
+        lambda c: c.restore(Ref("file", FILE)),
+        lambda c: c.get_thumbnail(FILE, size_px=1, image_format="png"),
+        lambda c: c.list_links(FOLDER),
+        lambda c: c.create_link(FOLDER, LinkChange()),
+        lambda c: c.update_link(FOLDER, "1", LinkChange()),
+        lambda c: c.delete_link(FOLDER, "1"),
+        lambda c: c.subscribe(url="https://example.com", secret="s", seconds=1),
+        lambda c: c.renew_subscription(Subscription(raw_id="1"), url="https://example.com", secret="s", seconds=1),
+        lambda c: c.unsubscribe(Subscription(raw_id="1")),
         lambda c: c.start_upload(ROOT, "a", size_bytes=1, on_conflict=FAIL),
         lambda c: c.put_part(session(1), 1, EMPTY),
         lambda c: c.finish_upload(session(1), []),
@@ -135,6 +147,31 @@ async def test_operation_is_refused_when_it_is_not_offered(bare: MemoryConnector
     with pytest.raises(ConnectorError) as caught:
         await run()
     assert (caught.value.kind, bare.calls) == (ErrorKind.UNSUPPORTED, [])
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        LinkChange(password="secret"),
+        LinkChange(expires_at=datetime(2100, 1, 1, tzinfo=UTC)),
+        LinkChange(role="writer"),
+        LinkChange(can_download=False),
+    ],
+)
+async def test_link_is_refused_when_only_plain_ones_are_offered(wish: LinkChange) -> None:
+    memory = MemoryConnector(manifest=build_manifest(capabilities=Capabilities(list_links=True, create_link=True)))
+    connector = CheckingConnector(memory)
+    for call in (connector.create_link(FOLDER, wish), connector.update_link(FOLDER, "1", wish)):
+        with pytest.raises(ConnectorError) as caught:
+            await call
+        assert (caught.value.kind, memory.calls) == (ErrorKind.UNSUPPORTED, [])
+
+
+async def test_folder_is_not_restored_when_only_files_can_be() -> None:
+    memory = MemoryConnector(manifest=build_manifest(capabilities=Capabilities(list_trash=True, restore=True)))
+    with pytest.raises(ConnectorError) as caught:
+        await CheckingConnector(memory).restore(FOLDER)
+    assert (caught.value.kind, memory.calls) == (ErrorKind.UNSUPPORTED, [])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.core.call import Intent
 from connectors.core.clock import ManualClock
-from connectors.core.fence import fenced, pass_fence
+from connectors.core.fence import fenced, pass_fence, unfenced
 from connectors.core.layers.fence import fence_writes
 from connectors.core.stack import Runtime
 from tests.connectors.core.fakes import CREATE, READ, SET, FakeSend, build_manifest, http_request, unavailable, work
@@ -53,6 +53,11 @@ async def test_write_passes_when_nobody_fenced_it() -> None:
     with fenced(Gate(is_open=False)):
         pass
     assert await fence_writes(FakeSend("answer"))(work(SET)) == "answer"
+
+
+async def test_write_passes_when_it_is_for_others_too() -> None:
+    with fenced(Gate(is_open=False)), unfenced():
+        assert await fence_writes(FakeSend("answer"))(work(SET)) == "answer"
 
 
 @pytest.mark.parametrize("protocol", ["http", "work"])

@@ -58,6 +58,10 @@ def test_every_method_that_may_be_missing_belongs_to_a_capability() -> None:
     assert set(METHODS) <= set(Capabilities.__struct_fields__)
 
 
+def test_notices_can_be_read_where_they_can_be_asked_for(service: Service) -> None:
+    assert service.read_notice is not None or not service.manifest.capabilities.subscribe
+
+
 def test_numbers_of_the_limits_make_sense(service: Service) -> None:
     limits = service.manifest.limits
     assert 0 < limits.upload_part_bytes_min <= limits.upload_part_bytes_default <= limits.upload_part_bytes_max

@@ -232,13 +232,20 @@ async def test_nothing_is_sent_when_grants_cannot_be_given_back() -> None:
 
 def test_operators_settings_give_a_client_and_other_addresses() -> None:
     given = {"client_id": "c", "client_secret": "s", "token_url": "http://127.0.0.1:9/token", "api_url": "http://a"}
-    read = read_oauth_settings(build_oauth_manifest(), given)
+    manifest = build_oauth_manifest()
+    read = read_oauth_settings(manifest, given, others=("api_url", "more"))
     assert read.client == OAuthClient(client_id="c", client_secret="s")
     assert isinstance(read.manifest.auth, OAuth2)
     assert (read.manifest.auth.token_url, read.manifest.auth.authorize_url) == (given["token_url"], AUTH.authorize_url)
     assert read.others == {"api_url": "http://a"}
     assert "'s'" not in repr(read)
-    assert read_oauth_settings(build_oauth_manifest(), {}).client is None
+    unset = read_oauth_settings(manifest, {})
+    assert (unset.client, unset.endpoint, unset.manifest.allowed_hosts) == (None, None, manifest.allowed_hosts)
+
+
+def test_tokens_go_to_the_operators_address_only_when_one_stands_for_all() -> None:
+    read = read_oauth_settings(build_oauth_manifest(), {"endpoint": "http://127.0.0.1:9/"})
+    assert (read.endpoint, read.manifest.allowed_hosts) == ("http://127.0.0.1:9", ("127.0.0.1:9",))
 
 
 @pytest.mark.parametrize(
@@ -250,9 +257,17 @@ def test_operators_settings_give_a_client_and_other_addresses() -> None:
         {"token_url": "ftp://a"},
         {"revoke_url": "https://"},
         {"authorize_url": "https://a.example.com/#x"},
+        {"endpoint": "ftp://a"},
+        {"endpoint": 5},
+        {"endpoint": "https://a.example.com/path"},
     ],
     ids=str,
 )
 def test_setting_is_named_when_it_is_wrong(given: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"\.(client_id|token_url|revoke_url|authorize_url)"):
+    with pytest.raises(ValueError, match=r"\.(client_id|token_url|revoke_url|authorize_url|endpoint)"):
         read_oauth_settings(build_oauth_manifest(), given)
+
+
+def test_setting_is_named_when_nobody_knows_it() -> None:
+    with pytest.raises(ValueError, match=r"has no setting nonsense"):
+        read_oauth_settings(build_oauth_manifest(), {"client_id": "c", "nonsense": 1})

@@ -16,11 +16,12 @@ from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import ACCESS_TOKEN
+from connectors.core.oauth_settings import ENDPOINT
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import Runtime
 from connectors.dropbox.manifest import MANIFEST
-from connectors.dropbox.service import ENDPOINT, build_service
+from connectors.dropbox.service import build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
 from simulators.core.users import User
 from simulators.dropbox.scopes import USER_SCOPES

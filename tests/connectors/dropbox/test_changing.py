@@ -43,6 +43,18 @@ class TestCaseOfLetters:
         assert await names(connector) == ["name"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"), [(FaultKind.RATE_LIMITED, "get_metadata"), (FaultKind.TOO_MANY_WRITES, "create_folder")]
+)
+async def test_it_is_done_after_the_time_that_dropbox_names(
+    connector: Connector, clock: ManualClock, fail: Fail, kind: FaultKind, path: str
+) -> None:
+    fail(kind, path, seconds=7)
+    await connector.create_folder(ROOT, "folder")
+    assert clock.sleeps == [7]
+    assert await names(connector) == ["folder"]
+
+
 class TestDelete:
     async def test_versions_are_kept_when_it_goes_to_the_trash_and_not_when_it_is_permanent(
         self, place: Place, connector: Connector

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from connectors.core.bytesource import BytesSource
 from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
-from connectors.core.resources import Change, File, Folder, OnConflict, RawId, VersionId
+from connectors.core.resources import ByteRange, Change, File, Folder, OnConflict, RawId, VersionId
 from connectors.core.stack import Runtime
 from connectors.dropbox.manifest import MANIFEST
 from simulators.core.faults import FaultKind
+from simulators.dropbox import thumbnails
 from tests.connectors.behavior.space import refused
-from tests.connectors.dropbox.conftest import BEN, Fail
+from tests.connectors.dropbox.conftest import BEN, CLEO, Fail
 from tests.connectors.dropbox.target import open_account
 from tests.servers.dropbox import Place
 
@@ -111,6 +115,31 @@ class TestVersions:
         restored = await connector.restore_version(file.raw_id, versions[-1].raw_id)
         assert (restored.raw_id, restored.name) == (file.raw_id, "b")
 
+    async def test_all_are_listed_once_when_there_are_more_than_one_answer_holds(
+        self, place: Place, connector: Connector
+    ) -> None:
+        file = await put(connector, "a")
+        await put_often(place, "/a", times=249)
+        for limit in (1000, 30):
+            listed = await walk_versions(connector, file, limit=limit)
+            assert [len(listed), len(set(listed))] == [250, 250]
+        async with connector.open_version(file.raw_id, listed[-1]) as download:
+            assert b"".join([chunk async for chunk in download.chunks]) == b"bytes"
+
+    async def test_only_the_newest_are_listed_when_the_file_was_elsewhere_before(
+        self, place: Place, connector: Connector
+    ) -> None:
+        other = await put(connector, "b")
+        file = await put(connector, "a")
+        await put_often(place, "/a", times=120)
+        await connector.delete(other.ref)
+        await connector.update(file.ref, name="b")
+        assert len(await walk_versions(connector, file)) == 100
+        await put_often(place, "/b", times=99)
+        assert len(await walk_versions(connector, file)) == 100
+        await put_often(place, "/b", times=20)
+        assert len(await walk_versions(connector, file)) == 120  # all that it had at this path
+
     async def test_not_found_when_the_version_is_another_files(self, connector: Connector) -> None:
         file, other = await put(connector, "a"), await put(connector, "b")
         version = VersionId(other.etag or "")
@@ -119,6 +148,84 @@ class TestVersions:
         with refused(ErrorKind.NOT_FOUND):
             async with connector.open_version(file.raw_id, version):
                 pass
+
+
+async def walk_versions(connector: Connector, file: File, *, limit: int = 1000) -> list[VersionId]:
+    page = await connector.list_versions(file.raw_id, limit=limit)
+    versions = list(page.versions)
+    while page.next_cursor is not None:
+        page = await connector.list_versions(file.raw_id, cursor=page.next_cursor, limit=limit)
+        versions += page.versions
+    assert [version.is_current for version in versions] == [True, *[False] * (len(versions) - 1)]
+    return [version.raw_id for version in versions]
+
+
+async def put_often(place: Place, path: str, *, times: int) -> None:
+    """Other bytes again and again, behind the connector's back."""
+    space = place.state.space
+    folder = space.get_home(place.get_user(CLEO)).root
+    for number in range(times):
+        content = place.world.contents.keep(f"{number}".encode())
+        space.put_file(folder, path.removeprefix("/"), content, f"{number:064}")
+
+
+class TestDocuments:
+    async def test_export_comes_when_a_document_cannot_be_downloaded(self, connector: Connector) -> None:
+        await put(connector, "Plan.paper", data=b"<h1>Plan</h1>")
+        (file,) = (await connector.list_folder(ROOT)).resources
+        assert isinstance(file, File)
+        assert (file.size_bytes, file.is_downloadable) == (None, True)
+        async with connector.open_download(file.raw_id, if_match=file.etag) as download:
+            assert (download.name, download.media_type, download.size_bytes) == ("Plan.html", "text/html", 13)
+            assert download.etag == file.etag
+            assert b"".join([chunk async for chunk in download.chunks]) == b"<h1>Plan</h1>"
+
+    async def test_a_part_is_unsupported_and_an_old_etag_refused(self, connector: Connector) -> None:
+        file = await put(connector, "Plan.paper")
+        with refused(ErrorKind.UNSUPPORTED) as caught:
+            async with connector.open_download(file.raw_id, byte_range=ByteRange(0, 1)):
+                pass
+        assert "whole" in caught.value.message
+        with refused(ErrorKind.PRECONDITION_FAILED):
+            async with connector.open_download(file.raw_id, if_match="0" * 12):
+                pass
+
+    async def test_an_export_that_breaks_off_is_no_whole_one(self, connector: Connector, fail: Fail) -> None:
+        file = await put(connector, "Plan.paper", data=b"x" * 1000)
+        fail(FaultKind.CUT_BODY, "files/export")
+        with refused(ErrorKind.UNAVAILABLE):
+            async with connector.open_download(file.raw_id) as download:
+                async for _ in download.chunks:
+                    pass
+
+    async def test_old_versions_are_exported_too(self, connector: Connector) -> None:
+        file = await put(connector, "Plan.paper", data=b"old")
+        await connector.replace(file.raw_id, BytesSource(b"newer"))
+        versions = (await connector.list_versions(file.raw_id)).versions
+        assert [version.size_bytes for version in versions] == [None, None]
+        async with connector.open_version(file.raw_id, versions[1].raw_id) as download:
+            assert b"".join([chunk async for chunk in download.chunks]) == b"old"
+
+
+class TestThumbnails:
+    async def test_one_size_larger_is_taken_when_none_is_as_wished(self, connector: Connector) -> None:
+        picture = io.BytesIO()
+        Image.new("L", (4000, 4000)).save(picture, "PNG")
+        file = await put(connector, "a.png", data=picture.getvalue())
+        sizes = []
+        for size_px in (1, 32, 33, 256, 257, 480, 1000, 5000):
+            thumbnail = await connector.get_thumbnail(file.raw_id, size_px=size_px, image_format="png")
+            assert thumbnail is not None
+            with Image.open(io.BytesIO(thumbnail.data)) as image:
+                sizes.append(image.width)
+        assert sizes == [32, 32, 64, 256, 320, 480, 1536, 1536]
+
+    async def test_there_is_none_when_the_picture_has_too_many_bytes(
+        self, connector: Connector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(thumbnails, "PICTURE_BYTES_MAX", 10)
+        file = await put(connector, "a.png", data=b"x" * 11)
+        assert await connector.get_thumbnail(file.raw_id, size_px=64, image_format="png") is None
 
 
 class TestTeamSpace:

@@ -14,11 +14,12 @@ from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
 from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import ACCESS_TOKEN, Manifest
+from connectors.core.oauth_settings import ENDPOINT
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
 from connectors.core.stack import HttpSend, Runtime
 from connectors.gdrive.manifest import MANIFEST
-from connectors.gdrive.service import ENDPOINT, build_service
+from connectors.gdrive.service import build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
 from tests.connectors.behavior.faults import FailingRuntime
 from tests.connectors.behavior.target import Target

@@ -117,9 +117,7 @@ def test_refresh_token_comes_with_every_consent() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"endpoint": "ftp://example.com"}, "gdrive.endpoint"),
-        ({"endpoint": 5}, "gdrive.endpoint"),
-        ({"endpoint": "https://example.com/path"}, "gdrive.endpoint"),
+        ({"endpoint": "ftp://example.com"}, "gdrive.endpoint must look like https://www.googleapis.com"),
         ({"export_formats": "pdf"}, "gdrive.export_formats"),
         ({"export_formats": {"document": "xlsx"}}, "document: one of docx"),
         ({"export_formats": {"poem": "pdf"}}, "poem is none of"),
