@@ -48,9 +48,9 @@ def serve_until_stopped(settings: Settings, *, has_demo: bool = False, neighbors
             log.warning("fewer connections than the settings allow", missing_descriptors=missing_count)
         app = build_app(settings)
         server = build_server(app, settings, on_stop=app.state.signals.stop)
-        print(greeting, flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn ends its work first, then passes it on
         with suppress(KeyboardInterrupt):
+            print(greeting, flush=True)
             server.run(sockets=listeners)
         print("Stopped.", flush=True)
 

@@ -48,11 +48,10 @@ def run_sandbox(
     """
     from sandbox.running import opening_ports, running_sandbox  # noqa: PLC0415 - no other command needs simulators
 
-    with opening_ports(port) as listeners, running_sandbox(listeners) as sandbox:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), opening_ports(port) as listeners, running_sandbox(listeners) as sandbox:
         print(describe_sandbox(sandbox), flush=True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            sandbox.wait()
+        sandbox.wait()
     print("Stopped.", flush=True)
 
 

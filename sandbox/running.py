@@ -6,11 +6,12 @@ import asyncio
 import errno
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
 import uvicorn
+from starlette.applications import Starlette
 
 from simulators.core.grants import Grant
 from simulators.core.simulator import Simulator
@@ -67,14 +68,18 @@ class Sandbox:
 @contextmanager
 def running_sandbox(listeners: Mapping[str, socket.socket]) -> Iterator[Sandbox]:
     """Serves every simulator on its listener until the block ends; then all that they held is gone."""
-    places, servers = [], []
+    places, apps, servers = [], [], []
     for simulator in SIMULATORS:
         world, listener = build_world(), listeners[simulator.service]
         places.append(Place(simulator, world, f"http://{HOST}:{listener.getsockname()[1]}"))
-        servers.append((_build_server(simulator, world), listener))
+        apps.append(app := simulator.build(world))
+        servers.append((_build_server(app), listener))
 
     async def serve() -> None:
-        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+        async with AsyncExitStack() as stack:
+            for app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
 
     thread = Thread(target=lambda: asyncio.run(serve()), name="sandbox")
     thread.start()
@@ -86,13 +91,13 @@ def running_sandbox(listeners: Mapping[str, socket.socket]) -> Iterator[Sandbox]
         thread.join(STOP_SECONDS_MAX)
 
 
-def _build_server(simulator: Simulator, world: World) -> uvicorn.Server:
+def _build_server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            simulator.build(world),
+            app,
             log_config=None,
             access_log=False,
-            lifespan="on",
+            lifespan="off",  # several servers share a loop: what they hold is given back when all have ended
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from simulators.core.world import World
 
@@ -20,7 +20,7 @@ class Simulator:
 
     service: str
     title: str
-    build: Callable[[World], ASGIApp]
+    build: Callable[[World], Starlette]
     scopes: frozenset[str]
     authorize_path: str
     token_path: str
