@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
+from connectors.core.checked import give_checked
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
 from connectors.core.resources import ByteRange, Download
 from connectors.dropbox.errors import read_reason
+from connectors.dropbox.hashing import ContentHash
 from connectors.dropbox.mapping import read_raw_id
 from connectors.dropbox.payloads import Entry, ExportMetadata
 from connectors.dropbox.reading import Reader
@@ -80,8 +82,10 @@ def _build_download(reply: httpx.Response, entry: Entry, byte_range: ByteRange |
             raise ConnectorError(ErrorKind.UNEXPECTED, "Dropbox answered with another part of the file than was asked")
         content_range = (first, last)
     length_bytes = size_bytes if content_range is None else content_range[1] - content_range[0] + 1
+    is_checked = length_bytes == size_bytes and entry.content_hash is not None
+    checksum = ContentHash(entry.content_hash or "") if is_checked else None
     return Download(
-        _count(reply.aiter_raw(), length_bytes),
+        give_checked(reply.aiter_raw(), length_bytes=length_bytes, checksum=checksum),
         size_bytes,
         content_range=content_range,
         etag=entry.rev,
@@ -93,21 +97,10 @@ def _build_download(reply: httpx.Response, entry: Entry, byte_range: ByteRange |
 def _build_export(reply: httpx.Response, entry: Entry, told: ExportMetadata) -> Download:
     """What Dropbox made of a document of its own, in the format that it prefers."""
     return Download(
-        _count(reply.aiter_raw(), told.size),
+        give_checked(reply.aiter_raw(), length_bytes=told.size),
         told.size,
         media_type=read_media_type(told.name),
         etag=entry.rev,
         modified_at=entry.server_modified,
         name=told.name,
     )
-
-
-async def _count(chunks: AsyncIterator[bytes], length_bytes: int) -> AsyncIterator[bytes]:
-    """The bytes, and unavailable when they end before they should."""
-    seen_bytes = 0
-    async for chunk in chunks:
-        seen_bytes += len(chunk)
-        yield chunk
-    if seen_bytes != length_bytes:
-        text = f"Dropbox sent {seen_bytes} bytes of the {length_bytes} that it announced"
-        raise ConnectorError(ErrorKind.UNAVAILABLE, text)

@@ -5,13 +5,14 @@ https://developers.google.com/drive/api/guides/manage-downloads
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import httpx
 
+from connectors.core.checked import give_checked
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import ByteRange, Download
 from connectors.gdrive.drive import Drive
@@ -95,7 +96,8 @@ class _Wanted:
         ):
             raise ConnectorError(ErrorKind.UNAVAILABLE, "the file changed while it was opened, or no part of it came")
         length_bytes = self.size_bytes if part is None else part[1] + 1 - part[0]
-        chunks = _check(reply, length_bytes, self.file if length_bytes == self.size_bytes else None)
+        checksum = Digests(self.file) if length_bytes == self.size_bytes else None
+        chunks = give_checked(reply.aiter_raw(), length_bytes=length_bytes, checksum=checksum)
         await stack.enter_async_context(aclosing(chunks))
         return Download(
             chunks,
@@ -141,20 +143,3 @@ async def _open_export(
         modified_at=file.modified_time,
         name=f"{file.name}.{ending}",
     )
-
-
-async def _check(reply: httpx.Response, length_bytes: int, whole: DriveFile | None) -> AsyncGenerator[bytes, None]:
-    """The bytes that were promised; the last of them only once it is certain that they are the right ones."""
-    seen_bytes, last, digests = 0, b"", Digests()
-    async for chunk in reply.aiter_raw():
-        if last:
-            yield last
-        last, seen_bytes = chunk, seen_bytes + len(chunk)
-        if whole is not None:
-            await digests.update(chunk)
-    if seen_bytes != length_bytes:
-        raise ConnectorError(ErrorKind.UNAVAILABLE, f"{seen_bytes} bytes came instead of {length_bytes}")
-    if whole is not None and not digests.matches(whole):
-        raise ConnectorError(ErrorKind.UNAVAILABLE, "other bytes came than the file has; read it again")
-    if last:
-        yield last

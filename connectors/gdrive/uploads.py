@@ -32,9 +32,10 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 
 class Digests:
-    """Checksums of bytes that pass by, made in a thread."""
+    """Checksums of bytes that pass by, made in a thread; `file` is whose bytes they are, where that is known before."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: DriveFile | None = None) -> None:
+        self._file = file
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in DIGESTS}
 
     async def update(self, data: bytes) -> None:
@@ -44,6 +45,9 @@ class Digests:
         """False when Drive tells another checksum of the file."""
         told = read_hashes(file) or {}
         return all(told.get(name, made.hexdigest()) == made.hexdigest() for name, made in self._hashes.items())
+
+    def is_right(self) -> bool:
+        return self._file is not None and self.matches(self._file)
 
     def _update(self, data: bytes) -> None:
         for made in self._hashes.values():

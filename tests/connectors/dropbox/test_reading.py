@@ -11,9 +11,10 @@ from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
 from connectors.core.resources import ByteRange, Change, File, Folder, OnConflict, RawId, VersionId
 from connectors.core.stack import Runtime
-from connectors.dropbox.manifest import MANIFEST
+from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST
 from simulators.core.faults import FaultKind
 from simulators.dropbox import thumbnails
+from simulators.dropbox.tree import File as SimulatedFile
 from tests.connectors.behavior.space import refused
 from tests.connectors.dropbox.conftest import BEN, CLEO, Fail
 from tests.connectors.dropbox.target import open_account
@@ -288,3 +289,20 @@ async def test_account_works_on_when_its_token_has_ended_and_another_is_given(
     assert isinstance(root, Folder)
     assert (await connector.get_identity()).label == "cleo@example.org"
     await runtime.aclose()
+
+
+@pytest.mark.parametrize("size_bytes", [2, BLOCK_BYTES, 2 * BLOCK_BYTES + 1])
+async def test_end_is_kept_back_when_other_bytes_come_than_the_file_has(
+    connector: Connector, place: Place, size_bytes: int
+) -> None:
+    file = await connector.upload(ROOT, "a", BytesSource(bytes(size_bytes)), on_conflict=OnConflict.FAIL)
+    [stored] = [resource for resource in place.state.space.resources.values() if isinstance(resource, SimulatedFile)]
+    stored.version.content.path.write_bytes(bytes(size_bytes - 1) + b"\1")
+    seen_bytes = 0
+    with refused(ErrorKind.UNAVAILABLE):
+        async with connector.open_download(file.raw_id) as download:
+            async for chunk in download.chunks:
+                seen_bytes += len(chunk)
+    assert seen_bytes < size_bytes
+    async with connector.open_download(file.raw_id, byte_range=ByteRange(0, 0)) as part:  # has no hash of its own
+        assert len(b"".join([chunk async for chunk in part.chunks])) == 1
