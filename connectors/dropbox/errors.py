@@ -83,7 +83,12 @@ def classify_reply(reply: httpx.Response, body: bytes) -> ConnectorError | None:
         return ConnectorError(
             ErrorKind.PERMISSION_DENIED, "the team's space is not this account's any more; connect it again"
         )
-    return build_error(tags) or ConnectorError(ErrorKind.UNEXPECTED, f"Dropbox says: {'/'.join(tags)}")
+    known = build_error(tags)
+    if known is not None:
+        return known
+    unknown = ConnectorError(ErrorKind.UNEXPECTED, f"Dropbox says: {'/'.join(tags)}")
+    unknown.context[REASON] = "/".join(tags)
+    return unknown
 
 
 def build_error(tags: list[str]) -> ConnectorError | None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 CHUNK_BYTES = 256 * 1024
@@ -35,20 +36,22 @@ class Content:
 
 
 class Draft:
-    """A content while it is written: pieces may come in any order, and again. `rest` until the next one comes."""
+    """A content while it is written: pieces come in any order, again, from several threads. `rest` until the next."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size_bytes = 0
         self._file: BinaryIO | None = path.open("wb+")
+        self._lock = Lock()
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         """Puts bytes at a place, by default behind all that there are."""
-        start = self.size_bytes if at is None else at
-        file = self._open()
-        file.seek(start)
-        file.write(data)
-        self.size_bytes = max(self.size_bytes, start + len(data))
+        with self._lock:
+            start = self.size_bytes if at is None else at
+            file = self._open()
+            file.seek(start)
+            file.write(data)
+            self.size_bytes = max(self.size_bytes, start + len(data))
 
     def read(self, start: int = 0, length_bytes_max: int | None = None) -> bytes:
         """A part of what was written so far, or all."""
@@ -57,14 +60,16 @@ class Draft:
 
     def truncate(self, size_bytes: int) -> None:
         """Forgets what came after."""
-        self._open().truncate(size_bytes)
-        self.size_bytes = size_bytes
+        with self._lock:
+            self._open().truncate(size_bytes)
+            self.size_bytes = size_bytes
 
     def rest(self) -> None:
         """Holds no open file until more is written: there may be thousands of drafts."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def finish(self) -> Content:
         """No more bytes: what there is becomes a content."""

@@ -150,12 +150,20 @@ class Exchange:
     answer_headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b""
 
+    @property
+    def is_cut(self) -> bool:
+        """Broken off on purpose, so that there is nothing to judge."""
+        announced_bytes = int(self.answer_headers.get("content-length", len(self.answer)))
+        return self.answer_headers.get("content-type") == "application/json" and len(self.answer) < min(
+            announced_bytes, KEPT_BYTES_MAX
+        )
+
     def judge(self, judges: list[Any]) -> list[str]:
         """What is wrong."""
         media_type = self.answer_headers.get("content-type", "")
         if self.status == 400:
             return [] if media_type == "text/plain; charset=utf-8" else [f"400 as {media_type}"]
-        if self.status == 304 or self.status >= 500 or (self.status == 429 and not self.answer):
+        if self.status == 304 or self.status >= 500 or (self.status == 429 and not self.answer) or self.is_cut:
             return []
         if "dropbox-api-result" in self.answer_headers:
             result = self.answer_headers["dropbox-api-result"]

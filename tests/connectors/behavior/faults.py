@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
@@ -9,11 +10,15 @@ import httpx
 from connectors.core.call import Intent, Repeat, ResultT, SendWork, Work, read_intent
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.layers.retry import ATTEMPT
+from connectors.core.layers.retry import ATTEMPT, RetryPolicy
 from connectors.core.manifest import Manifest
 from connectors.core.stack import ClassifyException, HttpSend, Runtime
 
 FAILS_EVERY = 3
+SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "5")) + 1)
+"""Each decides for one target what a simulator does wrong, in a third of all requests."""
+
+PATIENT = RetryPolicy(attempts_max=50, backoff_seconds_first=0.0)
 
 
 class FailingRuntime(Runtime):
@@ -73,6 +78,19 @@ class FailingRuntime(Runtime):
         is_failing = self._calls_count % FAILS_EVERY == 0 and intent.is_body_replayable
         self.faults_count += is_failing
         return is_failing
+
+
+class PatientRuntime(Runtime):
+    """One whose waits take no time, and which would not give up on a provider that fails a third of all requests."""
+
+    def build_send(self, manifest: Manifest, account_key: str, **arguments: Any) -> HttpSend:
+        transport = self._shared_transport()
+
+        async def send(request: httpx.Request) -> httpx.Response:
+            runtime = Runtime(clock=ManualClock(), transport=transport, policy=PATIENT)
+            return await runtime.build_send(manifest, account_key, **arguments)(request)
+
+        return send
 
 
 def is_late(intent: Intent) -> bool:

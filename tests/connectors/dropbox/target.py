@@ -4,7 +4,6 @@ where calls fail.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
-from connectors.core.layers.retry import RetryPolicy
 from connectors.core.manifest import ACCESS_TOKEN
 from connectors.core.oauth_settings import ENDPOINT
 from connectors.core.resources import PermissionChange
@@ -25,25 +22,16 @@ from connectors.dropbox.service import build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
 from simulators.core.users import User
 from simulators.dropbox.scopes import USER_SCOPES
-from tests.connectors.behavior.faults import FailingRuntime
+from tests.connectors.behavior.faults import SEEDS, FailingRuntime, PatientRuntime
 from tests.connectors.behavior.target import Target
 from tests.servers.dropbox import Place, running_place
 from tests.servers.shared import Shared
 
 NUMBERS = count(1000)
 STRANGER_ID = "dbid:nobody"
-SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "5")) + 1)
 KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY)
 REPEATABLE = r"^(?!.*(files/upload$|session/finish|files/download|copy_v2|add_for_user))"
 """Where a lost answer is asked for again: bytes that break off are the reader's, new names are made once."""
-
-FAULTS_EVERY = 13
-"""How often the simulator itself fails, which is no oftener than a retry budget allows."""
-
-
-def build_patient() -> Runtime:
-    """One whose waits take no time, and that tries often: of many calls at once some are unlucky again and again."""
-    return Runtime(clock=ManualClock(), policy=RetryPolicy(attempts_max=8))
 
 
 @contextmanager
@@ -102,7 +90,7 @@ class Account:
         )
         try:
             if self.seed is not None:
-                place.world.faults.chance = Chance(seed=self.seed, every=FAULTS_EVERY, kinds=KINDS, path=REPEATABLE)
+                place.world.faults.chance = Chance(seed=self.seed, kinds=KINDS, path=REPEATABLE)
             yield open_account(place, number, runtime)
             problems, place.listening.problems = place.listening.problems, []
             assert not problems, problems  # with the test whose calls they are
@@ -126,5 +114,5 @@ def build_target(name: str, account: Account) -> Target:
 TARGETS = (
     build_target("dropbox", Account(team="Team")),
     build_target("dropbox+faults", Account(build_runtime=FailingRuntime)),
-    *(build_target(f"dropbox+seed{seed}", Account(build_runtime=build_patient, seed=seed)) for seed in SEEDS),
+    *(build_target(f"dropbox+seed{seed}", Account(build_runtime=PatientRuntime, seed=seed)) for seed in SEEDS),
 )

@@ -15,7 +15,8 @@ from connectors.core.resources import File, OnConflict, RawId
 from connectors.core.service import AccountContext
 from connectors.core.stack import Runtime
 from simulators.core.faults import Fault, FaultKind, Rule
-from tests.connectors.gdrive.target import PatientRuntime, open_account
+from tests.connectors.behavior.faults import PatientRuntime
+from tests.connectors.gdrive.target import open_account
 from tests.servers.gdrive import Place, running_place
 
 ROOT = RawId("root")

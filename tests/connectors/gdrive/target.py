@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
-from connectors.core.layers.retry import RetryPolicy
-from connectors.core.manifest import ACCESS_TOKEN, Manifest
+from connectors.core.manifest import ACCESS_TOKEN
 from connectors.core.oauth_settings import ENDPOINT
 from connectors.core.resources import PermissionChange
 from connectors.core.service import AccountContext, Options, Registry
-from connectors.core.stack import HttpSend, Runtime
+from connectors.core.stack import Runtime
 from connectors.gdrive.manifest import MANIFEST
 from connectors.gdrive.service import build_service
 from simulators.core.faults import SAFE_KINDS, Chance, FaultKind
-from tests.connectors.behavior.faults import FailingRuntime
+from tests.connectors.behavior.faults import SEEDS, FailingRuntime, PatientRuntime
 from tests.connectors.behavior.target import Target
 from tests.servers.gdrive import Place, running_place
 from tests.servers.shared import Shared
 
-SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "5")) + 1)
-PATIENT = RetryPolicy(attempts_max=50, backoff_seconds_first=0.0)
 FAULT_KINDS = (*SAFE_KINDS, FaultKind.LOST_ANSWER)
-
-
-class PatientRuntime(Runtime):
-    """One whose waits take no time, and which would not give up on a provider that fails a third of all requests."""
-
-    def build_send(self, manifest: Manifest, account_key: str, **arguments: Any) -> HttpSend:
-        transport = self._shared_transport()
-
-        async def send(request: httpx.Request) -> httpx.Response:
-            runtime = Runtime(clock=ManualClock(), transport=transport, policy=PATIENT)
-            return await runtime.build_send(manifest, account_key, **arguments)(request)
-
-        return send
 
 
 @contextmanager
