@@ -48,7 +48,8 @@ def run_sandbox(
     """
     from sandbox.running import opening_ports, running_sandbox  # noqa: PLC0415 - no other command needs simulators
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a script's background has the second one ignored
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), opening_ports(port) as listeners, running_sandbox(listeners) as sandbox:
         print(describe_sandbox(sandbox), flush=True)
         sandbox.wait()
