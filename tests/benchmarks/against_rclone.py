@@ -119,7 +119,6 @@ def _plan_for_rclone(run: Run, workload: Workload, port: int) -> Plan:
         method="PUT" if workload.is_upload else "GET",
         targets=[f"/{STORED}" if workload.is_upload else f"/{path.name}"],
         number_last=workload.connections_count - 1,
-        status=201 if workload.is_upload else 200,
         connections_count=workload.connections_count,
         requests_count=workload.requests_count,
         reply_bytes=None if workload.is_upload else workload.size_mib * MIB,
@@ -140,5 +139,4 @@ def _plan_for_server(plan: Plan, server: BenchServer, workload: Workload) -> Pla
         method="POST",
         targets=[f"/v1/accounts/{account_id}/storage/files?overwrite=true"],
         headers={**server.headers, **metadata},
-        status=200,
     )

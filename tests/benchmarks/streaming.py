@@ -111,7 +111,6 @@ def plan_for_nginx(origin: Origin, workload: Workload) -> Plan:
         ports=[origin.proxy_port],
         method=method,
         targets=[target],
-        status=201 if workload.is_upload else 200,
         connections_count=workload.connections_count,
         requests_count=workload.requests_count,
         reply_bytes=None if workload.is_upload else workload.size_mib * MIB,
