@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
+from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource, StreamSource
 from connectors.core.connector import Connector
 from connectors.core.crew import Crew
 from connectors.core.cutter import Cutter
@@ -140,3 +140,13 @@ async def _abort(connector: Connector, session: UploadSession) -> None:
             await connector.abort_upload(session)
     except Exception as error:  # noqa: BLE001 - the reason for aborting is what the caller must see
         structlog.get_logger("connectors.uploads").warning("upload_not_aborted", error=str(error))
+
+
+async def read_part(source: ByteSource, *, bytes_max: int) -> bytes:
+    """All of a part that has to be whole before it is sent; invalid_parts for more than a part may have."""
+    data = bytearray()
+    async for chunk in CheckedSource(source).open():
+        data += chunk
+        if len(data) > bytes_max:
+            raise ConnectorError(ErrorKind.INVALID_PARTS, f"a part of this upload has at most {bytes_max} bytes")
+    return bytes(data)

@@ -19,7 +19,7 @@ from connectors.core.connector import Connector
 from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, RawId, UploadSession
-from connectors.core.uploads import choose_part_bytes, upload_in_parts
+from connectors.core.uploads import choose_part_bytes, read_part, upload_in_parts
 from connectors.dropbox.api import write_tag
 from connectors.dropbox.errors import read_reason
 from connectors.dropbox.hashing import hash_blocks, join_blocks
@@ -89,7 +89,7 @@ class Uploader:
 
     async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
         """A piece at its place. One that is no multiple of 4 MiB is the last and closes the session for its like."""
-        data = await _read_piece(source, session.part_size_bytes)
+        data = await read_part(source, bytes_max=session.part_size_bytes)
         blocks = await hash_blocks(data)
         part = Part(number, len(data), ",".join(blocks))
         offset, is_last = (number - 1) * session.part_size_bytes, len(data) % BLOCK_BYTES > 0
@@ -212,15 +212,6 @@ async def find_free_name(reader: Reader, folder_path: str, name: str, *, is_fina
         suffix = suffix if len(suffix) < room // 2 else ""
         free_name = f"{name.removesuffix(suffix)[: room - len(suffix)]} ({number}){suffix}"
     raise ConnectorError(ErrorKind.ALREADY_EXISTS, "this name and many like it are taken")
-
-
-async def _read_piece(source: ByteSource, bytes_max: int) -> bytes:
-    piece = bytearray()
-    async for chunk in CheckedSource(source).open():
-        piece += chunk
-        if len(piece) > bytes_max:
-            raise ConnectorError(ErrorKind.INVALID_PARTS, f"a part of this upload has at most {bytes_max} bytes")
-    return bytes(piece)
 
 
 async def _chain(first: bytes, cutter: Cutter) -> AsyncIterator[bytes]:

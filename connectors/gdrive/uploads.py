@@ -17,7 +17,7 @@ from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
 from connectors.core.resources import OnConflict, Part, RawId, UploadSession
-from connectors.core.uploads import choose_part_bytes
+from connectors.core.uploads import choose_part_bytes, read_part
 from connectors.gdrive.drive import Drive, Target, already_exists
 from connectors.gdrive.manifest import CHUNK_BYTES_MULTIPLE, MANIFEST
 from connectors.gdrive.mapping import read_hashes
@@ -96,7 +96,7 @@ async def put_part(drive: Drive, session: UploadSession, number: int, source: By
 
     So nothing is complete before the upload is finished. A part that is there already is not sent again.
     """
-    data = await _read_part(source, session)
+    data = await read_part(source, bytes_max=session.part_size_bytes)
     start_at, kept_bytes = (number - 1) * session.part_size_bytes, len(data) - len(data) % CHUNK_BYTES_MULTIPLE
     url = str(session.state["url"])
     have_bytes = await drive.api.put_bytes(url, b"", 0, None)
@@ -180,16 +180,6 @@ async def _send(drive: Drive, url: str, data: bytes, data_at: int, start_at: int
             raise ConnectorError(ErrorKind.UNAVAILABLE, "Google Drive does not go on with the upload")
         start_at = have_bytes
     return end_at
-
-
-async def _read_part(source: ByteSource, session: UploadSession) -> bytes:
-    data = bytearray()
-    async for chunk in CheckedSource(source).open():
-        data += chunk
-        if len(data) > session.part_size_bytes:
-            text = f"a part of this upload has at most {session.part_size_bytes} bytes"
-            raise ConnectorError(ErrorKind.INVALID_PARTS, text)
-    return bytes(data)
 
 
 def _read_tail(parts: list[Part]) -> bytes:

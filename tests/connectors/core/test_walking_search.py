@@ -14,6 +14,16 @@ from tests.connectors.core.memory import ROOT, MemoryConnector
 from tests.connectors.core.walks import Native, build, effort, fill, walk_pages
 
 
+class Searching(MemoryConnector):
+    """Finds nothing, and remembers what it was asked."""
+
+    async def search(
+        self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
+    ) -> Page:
+        self.calls.append(("search", (query, folder, cursor, limit)))
+        return Page([])
+
+
 class TestSearch:
     @pytest.mark.parametrize("limit", [1, 2, 1000])
     @pytest.mark.parametrize("kind", [MemoryConnector, Native])
@@ -58,25 +68,11 @@ class TestSearch:
         assert len(walked.raw_ids) == len(set(walked.raw_ids)) == 24
 
     async def test_native_search_is_used_when_there_is_one(self) -> None:
-        class Searching(MemoryConnector):
-            async def search(
-                self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
-            ) -> Page:
-                self.calls.append(("search", (query, folder, cursor, limit)))
-                return Page([])
-
         native = Searching(manifest=build_manifest(capabilities=Capabilities(search=True)))
         await build(native).search("A", folder=RawId("1"), cursor="c", limit=3)
         assert native.calls == [("search", ("A", RawId("1"), "c", 3))]
 
     async def test_folders_are_looked_through_when_native_search_cannot_be_kept_to_one(self) -> None:
-        class Searching(MemoryConnector):
-            async def search(
-                self, query: str, *, folder: RawId | None = None, cursor: str | None = None, limit: int = 1000
-            ) -> Page:
-                self.calls.append(("search", (query, folder, cursor, limit)))
-                return Page([])
-
         native = Searching(manifest=build_manifest(capabilities=Capabilities(search=True, search_below=False)))
         folder = native.add("/a")
         fill(native, "/a/x.txt", "/x.txt")
