@@ -45,7 +45,6 @@ class FaultKind(StrEnum):
     DUPLICATE_NAME = "duplicate_name"  # a second resource of the same name appears beside what is written
 
 
-WIRE_KINDS = frozenset({FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY})
 SAFE_KINDS = (FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE)
 """A client that repeats is always right after these: nothing was done."""
 
