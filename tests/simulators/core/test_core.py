@@ -88,6 +88,7 @@ def test_a_refresh_token_is_good_once_when_they_rotate(grants: Grants) -> None:
     assert second is not None
     with pytest.raises(OAuthError):
         grants.refresh(first, client=CLIENT)
+    assert (grants.refresh_count, grants.refresh_asked_count) == (1, 2)
     assert grants.refresh(second, client=CLIENT).refresh_token not in {first, second, None}
 
 
