@@ -178,9 +178,14 @@ class Connector(ABC):
         """
         self._refuse("start_upload")
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
         """Stores part `number` (from 1); the same number again replaces it if `upload_parts_replaceable` is declared,
-        and else must bring the same bytes. Other parts may be stored at the same time if `upload_parts_parallel` is.
+        and else must bring the same bytes.
+
+        - Other parts may be stored at the same time if `upload_parts_parallel` is declared. Else they go in order, and
+          `previous` is the part before this one as it was stored: invalid_parts without it.
         """
         self._refuse("start_upload")
 

@@ -140,7 +140,14 @@ class DropboxConnector(Connector):
         )
         return await self._uploader.start(session)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self,
+        session: UploadSession,
+        number: int,
+        source: ByteSource,
+        *,
+        previous: Part | None = None,  # noqa: ARG002 - parts go side by side here
+    ) -> Part:
         return await self._uploader.put_part(session, number, source)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:

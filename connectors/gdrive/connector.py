@@ -165,8 +165,10 @@ class GoogleDriveConnector(Connector):
         target = await self._drive.choose_target(parent, name, on_conflict)
         return await uploads.start(self._drive, target, name, size_bytes=size_bytes, on_conflict=on_conflict)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        return await uploads.put_part(self._drive, session, number, source)
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
+        return await uploads.put_part(self._drive, session, number, source, previous)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         file, is_replacement = await uploads.finish(self._drive, session, parts)

@@ -120,8 +120,11 @@ class DelegatingConnector(Connector):
         call = self._inner.start_upload(parent, name, size_bytes=size_bytes, on_conflict=on_conflict)
         return await self._run("start_upload", parent, call)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        return await self._run("put_part", session.parent, self._inner.put_part(session, number, source))
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
+        call = self._inner.put_part(session, number, source, previous=previous)
+        return await self._run("put_part", session.parent, call)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         return await self._run("finish_upload", session.parent, self._inner.finish_upload(session, parts))
