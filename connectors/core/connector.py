@@ -256,6 +256,15 @@ class Connector(ABC):
         """
         self._refuse("list_versions")
 
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        """Opens a document of the provider's own, which has no bytes until it is exported, in a format: one of the
+        file's `export_formats` or its media type. The name has its ending. open_download chooses one by itself.
+
+        - format_invalid, naming those there are, for another one, and for a file that has bytes of its own.
+        - not_found, wrong_type as get.
+        """
+        self._refuse("open_export")
+
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         """Returns a page of what was deleted and can be restored, the promises of list_folder; no order is promised.
 

@@ -167,6 +167,10 @@ class CheckingConnector(DelegatingConnector):
         self._need(self.capabilities.list_versions, "versions")
         return await super().restore_version(file, version)
 
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        self._need(self.capabilities.open_export, "exports in a format of one's choice")
+        return super().open_export(file, export_format)
+
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         self._need(self.capabilities.list_trash, "a list of what was deleted")
         return await super().list_trash(cursor=cursor, limit=self._page_limit(limit))

@@ -156,6 +156,9 @@ class DelegatingConnector(Connector):
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         return await self._run("restore_version", file, self._inner.restore_version(file, version))
 
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        return self._open("open_export", file, self._inner.open_export(file, export_format))
+
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await self._run("list_trash", "", self._inner.list_trash(cursor=cursor, limit=limit))
 

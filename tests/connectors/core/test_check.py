@@ -124,6 +124,7 @@ async def test_path_is_refused_when_no_names_can_make_it_up(memory: MemoryConnec
         lambda c: c.search("a"),
         lambda c: c.get_quota(),
         lambda c: c.list_changes(),
+        lambda c: c.open_export(FILE, "pdf").__aenter__(),
         lambda c: c.list_trash(),
         lambda c: c.restore(Ref("file", FILE)),
         lambda c: c.get_thumbnail(FILE, size_px=1, image_format="png"),
