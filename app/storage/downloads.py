@@ -107,10 +107,16 @@ async def build_head_reply(
 ) -> Response:
     """The answer to HEAD: the headers of a whole download. `extra_headers` are added, whatever is answered."""
     facts = await source.get_facts()
+    if isinstance(facts, File) and facts.export_formats:  # what comes has another name and type
+        async with source.open(None) as download:
+            facts = download
     headers = _build_headers_of(source, facts, facts.size_bytes, extra_headers)
     if is_unmodified(request_headers, facts):
         return _build_unmodified_reply(headers, extra_headers)
-    return Response(headers=headers)
+    reply = Response(headers=headers)
+    if facts.size_bytes is None:
+        del reply.headers["content-length"]  # that of this reply, which has no body, and not of the file
+    return reply
 
 
 def _build_headers_of(

@@ -135,7 +135,11 @@ class SharingConnector(MemoryConnector):
     ) -> AsyncIterator[Download]:
         self._fail("open_download")
         node = self._node(file)
-        yield self._build_download(node.data, byte_range, name=node.name)
+        if node.name.endswith(DOCUMENT_ENDING):
+            async with self.open_export(file, next(iter(EXPORTS))) as download:
+                yield download
+        else:
+            yield self._build_download(node.data, byte_range, name=node.name)
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         self._fail("list_versions")

@@ -15,13 +15,27 @@ def document(sharing: SharingDrive) -> dict[str, Any]:
     return read_json(sharing.send_file("a.minutes", b"what was said"), status=201)
 
 
-@pytest.mark.parametrize("wish", ["epub", ".EPUB", "application/epub%2Bzip", "application/epub+zip"])
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_document_comes_in_the_format_that_is_asked_for(
-    sharing: SharingDrive, document: dict[str, Any], method: str, wish: str
+@pytest.mark.parametrize(
+    ("query", "name", "media_type"),
+    [("", "a.minutes.html", "text/html"), ("?export_format=epub", "a.minutes.epub", "application/epub+zip")],
+)
+def test_head_tells_what_a_download_does(
+    sharing: SharingDrive, document: dict[str, Any], query: str, name: str, media_type: str
 ) -> None:
-    reply = sharing.client.request(method, f"{document['href']}/contents?export_format={wish}")
-    assert (reply.status_code, reply.content) == (200, b"what was said" if method == "GET" else b"")
+    url = f"{document['href']}/contents{query}"
+    told, came = sharing.client.head(url), sharing.client.get(url)
+    names = ("content-type", "content-disposition", "content-length", "etag", "last-modified", "accept-ranges")
+    assert [told.headers.get(each) for each in names] == [came.headers.get(each) for each in names]
+    assert "content-length" not in told.headers  # nobody knows before it is there
+    assert (told.headers["content-type"], name in told.headers["content-disposition"]) == (media_type, True)
+
+
+@pytest.mark.parametrize("wish", ["epub", ".EPUB", "application/epub%2Bzip", "application/epub+zip"])
+def test_document_comes_in_the_format_that_is_asked_for(
+    sharing: SharingDrive, document: dict[str, Any], wish: str
+) -> None:
+    reply = sharing.client.get(f"{document['href']}/contents?export_format={wish}")
+    assert (reply.status_code, reply.content) == (200, b"what was said")
     assert reply.headers["content-type"] == "application/epub+zip"
     assert 'filename="a.minutes.epub"' in reply.headers["content-disposition"]
     assert reply.headers["accept-ranges"] == "none"
