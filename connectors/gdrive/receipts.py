@@ -1,7 +1,8 @@
 """What a part's receipt carries to the next part, and at last to the end, in whichever process that is.
 
 A checksum of bytes that come in several requests is never finished before the last. The standard library cannot write
-down one that is under way; rehashes can, in a form that only the same version of it is certain to understand.
+down one that is under way; rehashes can, in a form that only the same version of it is certain to understand. It is
+made for Linux only; elsewhere there is no checksum.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from importlib.metadata import version
 
 import msgspec
 from msgspec import Struct
-from rehashes import PySha256
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Part
@@ -19,13 +19,17 @@ from connectors.core.resources import Part
 SLICE_BYTES = 2**18
 """Hashed at once. The library lets no other thread run meanwhile."""
 
-WRITER = version("rehashes")
+try:
+    from rehashes import PySha256
+except ImportError:
+    PySha256 = None
+WRITER = "" if PySha256 is None else version("rehashes")
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """After some parts: `tail` are bytes of the last one that wait for the end, `checksum` the SHA-256 so far.
 
-    That is None once another version of the library wrote it, since nobody knows what it says.
+    That is None once another version of the library, or none, has been at work.
     """
 
     tail: bytes = b""
@@ -48,10 +52,10 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def read_receipt(part: Part | None) -> Receipt:
     """What this part, or none yet, left for the next; invalid_parts if that cannot be read."""
     if part is None:
-        return Receipt(checksum=PySha256().serialize(), writer=WRITER)
+        return Receipt(checksum=PySha256 and PySha256().serialize(), writer=WRITER)
     try:
         receipt = msgspec.json.decode(part.receipt or "", type=Receipt)
-        if receipt.writer != WRITER:
+        if PySha256 is None or receipt.writer != WRITER:
             return Receipt(tail=receipt.tail)
         PySha256.deserialize(receipt.checksum or b"")
     except ValueError as error:

@@ -10,6 +10,7 @@ import pytest
 from connectors.core.bytesource import BytesSource
 from connectors.core.errors import ErrorKind
 from connectors.core.resources import OnConflict, Part, UploadSession
+from connectors.gdrive import receipts
 from simulators.core.faults import FaultKind
 from tests.connectors.behavior.space import refused
 from tests.connectors.gdrive.conftest import ROOT, Account, Open
@@ -86,6 +87,16 @@ class TestReceipts:
         second = await account.connector.put_part(session, 2, BytesSource(end), previous=first)
         file = await account.connector.finish_upload(session, [first, second])
         assert (await account.read(file.raw_id)).endswith(end[-1000:])
+
+    async def test_file_is_whole_when_the_library_is_not_made_for_the_machine(
+        self, account: Account, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun_elsewhere = await begin(OnConflict.REPLACE)
+        monkeypatch.setattr(receipts, "PySha256", None)
+        monkeypatch.setattr(receipts, "WRITER", "")
+        for session, parts in (begun_elsewhere, await begin(OnConflict.REPLACE)):
+            file = await account.connector.finish_upload(session, parts)
+            assert file.size_bytes == sum(part.size_bytes for part in parts)
 
     @pytest.mark.parametrize("change", [{"checksum": "AAAA"}, {"checksum": None}, {"tail": 5}])
     async def test_invalid_parts_when_a_receipt_was_not_written_here(
