@@ -14,6 +14,7 @@ pytest_plugins = (
     "tests.connectors.behavior.live",
     "tests.connectors.behavior.offers",
     "tests.connectors.faulty.extent",
+    "tests.runner.long_first",
     "tests.servers.secrecy",
 )
 

@@ -1,6 +1,7 @@
 """The command behind `make test` tells the truth."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,13 @@ def test_exit_status_tells_what_happened_when_suite_ends(
     assert ran.returncode == status, ran.stdout
     is_told = "SomeServer cannot be had: no package for this machine" in ran.stdout
     assert is_told == (case == "lacks a server")
+
+
+def test_cases_that_may_take_long_come_first_when_a_suite_is_collected(tmp_path: Path) -> None:
+    path = tmp_path / "test_case.py"
+    cases = [f"@pytest.mark.timeout({seconds})\ndef test_{seconds}(): pass\n" for seconds in (200, 600, 300)]
+    path.write_text("\n".join(["import pytest\n\ndef test_short(): pass\n", *cases]))
+    arguments = f"-c pyproject.toml {path} -p no:cacheprovider -p no:randomly -p tests.runner.long_first".split()
+    command = [sys.executable, "-m", "pytest", *arguments, "--collect-only", "-q"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.findall(r"::test_(\w+)", ran.stdout) == ["600", "300", "200", "short"]
