@@ -76,7 +76,7 @@ def build_target(name: str, build_runtime: Callable[[], Runtime], seed: int | No
         name=name,
         manifest=MANIFEST,
         open=open_with(build_runtime, seed),
-        is_repeat=(seed or 1) > 1,
+        is_repeat=build_runtime is FailingRuntime or (seed or 1) > 1,
         read_notice=build_service(Options()).read_notice,
         grantee=PermissionChange(role="writer", type="user", email="ben@example.com"),
         stranger=PermissionChange(role="reader", type="user", email="nobody"),

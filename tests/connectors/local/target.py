@@ -76,6 +76,6 @@ def open_with(
 
 TARGETS = (
     Target(name="local", manifest=SERVICE.manifest, open=open_with(Runtime)),
-    Target(name="local+faults", manifest=SERVICE.manifest, open=open_with(FailingRuntime)),
+    Target(name="local+faults", manifest=SERVICE.manifest, open=open_with(FailingRuntime), is_repeat=True),
     Target(name="local+engine", manifest=hide_simulated(SERVICE.manifest), open=open_with(Runtime, is_plain=True)),
 )

@@ -122,6 +122,7 @@ def build_target(name: str, manifest: Manifest, store: Store) -> Target:
         manifest=manifest,
         open=store.open,
         settle_seconds_max=SETTLE_SECONDS_MAX,
+        is_repeat=store.build_runtime is FailingRuntime,
         is_dating_uploads=store.shared is not SHARED_MOTO,  # all of its uploads began in 2010
         grantee=PermissionChange(role="writer" if is_strict else "reader", type="anyone"),
         stranger=PermissionChange(role="reader", raw_id="f" * 64) if is_strict else None,

@@ -69,6 +69,7 @@ def build_target(
         manifest=msgspec.structs.replace(describe_account(traits), capabilities=choose_capabilities(traits)),
         open=open_on(shared, build),
         settle_seconds_max=ETAG_SECONDS_MAX,
+        is_repeat=build is not build_runtime,
     )
 
 
