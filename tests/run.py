@@ -18,7 +18,8 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
 PROCESSES_MAX = 4  # each starts its own servers
-IN_PARALLEL = ("-n", "logical", "--maxprocesses", str(PROCESSES_MAX), "--dist", "worksteal")
+PROCESSES_COUNT = min((os.cpu_count() or 1) + 1, PROCESSES_MAX)  # one more than can run: cases often wait for servers
+IN_PARALLEL = ("-n", str(PROCESSES_COUNT), "--dist", "worksteal")
 MEASURED = [ROOT / folder for folder in ("app", "connectors", "sandbox")]
 MEASURING = ROOT / "tests" / "measuring"
 
