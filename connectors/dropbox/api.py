@@ -7,7 +7,7 @@ https://www.dropbox.com/developers/documentation/http/documentation#formats
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ import msgspec
 from connectors.core.call import INTENT, Intent, Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
+from connectors.core.layers.retry import IS_DONE
 from connectors.core.passthrough import pass_through
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.stack import HttpSend
@@ -113,9 +114,9 @@ class Api:
         argument = {"path": path, "mode": write_tag(mode), "limit": limit, "include_restorable_info": True, **more}
         return await self.ask("files/list_revisions", argument, Revisions)
 
-    async def restore(self, path: str, rev: str) -> Entry:
-        reply = await self.ask("files/restore", {"path": path, "rev": rev}, msgspec.Raw, Repeat.IDEMPOTENT)
-        return self.read(reply)
+    async def restore(self, path: str, rev: str, is_done: Callable[[], Awaitable[bool]]) -> Entry:
+        argument = {"path": path, "rev": rev}
+        return self.read(await self.ask("files/restore", argument, msgspec.Raw, Repeat.IDEMPOTENT, is_done))
 
     # ---- bytes
 
@@ -173,11 +174,18 @@ class Api:
         return msgspec.structs.replace(entry, raw=_decode(bytes(raw), dict))
 
     async def ask(
-        self, route: str, argument: Argument | None, kind: type[PayloadT], repeat: Repeat = Repeat.SAFE
+        self,
+        route: str,
+        argument: Argument | None,
+        kind: type[PayloadT],
+        repeat: Repeat = Repeat.SAFE,
+        is_done: Callable[[], Awaitable[bool]] | None = None,
     ) -> PayloadT:
         """JSON to a route, and its JSON."""
         request = self._build(f"{self.api_url}/2/{route}", repeat, route, msgspec.json.encode(argument))
         request.headers["Content-Type"] = "application/json"
+        if is_done is not None:
+            request.extensions[IS_DONE] = is_done
         return _decode((await self.send(request)).content, kind)
 
     @asynccontextmanager

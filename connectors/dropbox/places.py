@@ -75,13 +75,14 @@ async def put(
 
 
 async def find_after(reader: Reader, path: str, error: ConnectorError) -> Entry | None:
-    """What is at a path, if the error leaves in doubt whether an earlier attempt put it there."""
+    """What is at a path, if an earlier attempt may have put it there; an error in doubt if nobody can tell."""
     if not error.is_replay:
         return None
     try:
         there = await reader.find(path)
-    except ConnectorError:
-        raise error from None  # the doubt is what the caller must hear of
+    except ConnectorError as failure:
+        failure.maybe_applied = failure.is_replay = True
+        raise
     if there is None and error.kind is ErrorKind.ALREADY_EXISTS:
         raise error.restated(ErrorKind.NOT_FOUND, "it was done, and is gone again") from error
     return there

@@ -14,7 +14,7 @@ from connectors.dropbox.mapping import read_raw_id, split_path
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.places import find_place
 from connectors.dropbox.reading import CALLS_PARALLEL_MAX, Reader
-from connectors.dropbox.versions import REVISIONS_MAX
+from connectors.dropbox.versions import REVISIONS_MAX, bring_back
 
 PAGE_ITEMS_MAX = 100  # each deleted one is asked for by itself, twice
 _SKIPPED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.WRONG_TYPE})
@@ -63,7 +63,7 @@ async def restore(reader: Reader, file: RawId) -> File:
             raise ConnectorError(ErrorKind.NOT_FOUND, "the file cannot be brought back any more") from error
         folder_path, name = split_path(gone.path)
         place = await find_place(reader, folder_path, name, OnConflict.RENAME)
-        restored = await reader.api.restore(place.path, gone.entry.rev or "")
+        restored = await bring_back(reader, place.path, gone.entry)
     described = await reader.describe(restored)
     if not isinstance(described, File):
         raise AssertionError("only files are restored")  # noqa: TRY004 - nobody's type error

@@ -25,6 +25,7 @@ from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST, PART_BYTES
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.places import Place, Places, find_places, put
 from connectors.dropbox.reading import Reader, get_path
+from connectors.dropbox.versions import bring_back
 
 CHUNK_BYTES = 256 * 1024
 _ADD = {"mode": write_tag("add"), "strict_conflict": True}  # else it is a success if the same bytes are there
@@ -174,10 +175,10 @@ class Uploader:
 
     async def _undo(self, place: Place, entry: Entry) -> None:
         before = place.before
-        if before is None or before.rev is None:
+        if before is None:
             await self.reader.api.delete(entry.id, rev=entry.rev)
         else:
-            await self.reader.api.restore(get_path(before), before.rev)
+            await bring_back(self.reader, get_path(before), before, entry.rev)
 
 
 async def _chain(first: bytes, cutter: Cutter) -> AsyncIterator[bytes]:
