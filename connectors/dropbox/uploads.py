@@ -6,7 +6,7 @@ Every piece goes with its hash, and the hash of the whole is compared with that 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +106,8 @@ class Uploader:
             first = await cutter.cut(PART_BYTES)
             if not await cutter.has_more():
                 return await self._put(target, first)
+            async with aclosing(target.places) as places:
+                await anext(places)  # if there is none that is heard before all is sent; the end looks again
             rest = StreamSource(_chain(first, cutter), size_bytes=source.size_bytes)
             started = await self.start(structs.replace(session, size_bytes=source.size_bytes))
             return await upload_in_parts(

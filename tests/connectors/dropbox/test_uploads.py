@@ -195,6 +195,15 @@ def test_names_are_numbered_and_fit_when_many_are_taken(name: str, is_folder: bo
     assert max(map(len, numbered)) <= 255
 
 
+async def test_already_exists_before_anything_is_sent_when_a_large_file_finds_its_name_taken(
+    place: Place, connector: Connector
+) -> None:
+    await put(connector, b"old")
+    with refused(ErrorKind.ALREADY_EXISTS):
+        await put(connector, LARGE)
+    assert not place.state.sessions
+
+
 async def test_policies_hold_when_the_same_bytes_are_there(connector: Connector) -> None:
     file = await put(connector, b"bytes")
     with refused(ErrorKind.ALREADY_EXISTS):
