@@ -36,7 +36,7 @@ from app.accounts.schemas import (
 )
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber, Text
+from app.core.http.reading import Flag, PageNumber, PageSize, Text
 from app.core.http.replies import (
     JsonReply,
     build_numbered_list,
@@ -158,7 +158,7 @@ async def list_accounts(
     admin: Annotated[Flag | None, Query(description="Only those of administrators, or of others.")] = None,
     search: Annotated[Text | None, Query(max_length=320, description="Part of the account's name.")] = None,
     page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 10,
+    page_size: PageSize = 10,
 ) -> Response:
     """Lists the application's accounts by API key; with a bearer token exactly the token's own."""
     accounts, total = await listing.list_accounts(

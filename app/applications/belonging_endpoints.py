@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.applications import belongings
 from app.applications.belongings import Owner
-from app.applications.endpoints import META_ERRORS, PREFIX, ApplicationId, Developer, PageSize
+from app.applications.endpoints import META_ERRORS, PREFIX, ApplicationId, Developer
 from app.applications.schemas import (
     RedirectUriCreate,
     RedirectUriPage,
@@ -24,7 +24,7 @@ from app.applications.schemas import (
 )
 from app.core.errors import ErrorCode
 from app.core.http.paths import read_number_segment, read_segment
-from app.core.http.reading import PageNumber
+from app.core.http.reading import PageNumber, PageSize
 from app.core.http.replies import JsonReply, build_numbered_list, describe, empty_reply, get_request_state
 from app.core.state import get_state
 from app.models import RedirectUri, ServiceKey, TrustedDomain

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from app.applications import developers
-from app.applications.endpoints import META_ERRORS, Developer, PageSize
+from app.applications.endpoints import META_ERRORS, Developer
 from app.applications.schemas import DeveloperPage, DeveloperReply, DeveloperUpdate
 from app.applications.service import DeveloperCaller
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_number_segment
-from app.core.http.reading import PageNumber
+from app.core.http.reading import PageNumber, PageSize
 from app.core.http.replies import JsonReply, build_numbered_list, describe, get_request_state
 from app.core.state import get_state
 from app.models import Developer as DeveloperRow

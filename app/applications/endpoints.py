@@ -22,7 +22,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.credentials import read_credentials
 from app.core.http.limits import LoginWatch, admit_application
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
+from app.core.http.reading import Flag, PageNumber, PageSize
 from app.core.http.replies import (
     JsonReply,
     build_numbered_list,
@@ -41,7 +41,6 @@ router = APIRouter(tags=["applications"], prefix=PREFIX)
 
 ApplicationId = Annotated[str, Path(description="The application's id.")]
 ActiveOnly = Annotated[Flag | None, Query(description="Only those that are, or are not, active.")]
-PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")]
 
 
 async def get_developer(request: Request) -> DeveloperCaller:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import wraps
@@ -184,6 +184,18 @@ class Database:
                 await session.commit()
         for name in session.changed:
             self._on_change(name)
+
+    async def delete_in_batches(
+        self, delete: Callable[[WriteSession, int], Awaitable[int]], *, batch_count: int
+    ) -> int:
+        """Deletes up to `batch_count` rows in each transaction, until there are no more; returns how many in all."""
+        deleted_count = 0
+        while True:
+            async with self.writing() as session:
+                count = await delete(session, batch_count)
+            deleted_count += count
+            if count < batch_count:
+                return deleted_count
 
     async def check(self) -> None:
         """Asks the database for anything; ApiError 503 when it does not answer soon.

@@ -174,13 +174,10 @@ async def forget(state: State, claimed: Claim) -> None:
 
 async def delete_expired(state: State) -> int:
     """Forgets requests that are older than their replies are kept; returns how many."""
-    deleted_count = 0
-    while True:
-        async with state.db.writing() as session:
-            count = await IdempotencyRepository(session).delete_expired(now=now(), limit=BATCH_COUNT)
-        deleted_count += count
-        if count < BATCH_COUNT:
-            return deleted_count
+    return await state.db.delete_in_batches(
+        lambda session, limit: IdempotencyRepository(session).delete_expired(now=now(), limit=limit),
+        batch_count=BATCH_COUNT,
+    )
 
 
 async def reseal_replies(state: State, *, batch_count: int = 200) -> int:

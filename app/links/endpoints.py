@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.accounts.creating import CreatingRoute
 from app.core.errors import ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, Flag, PageNumber
+from app.core.http.reading import Flag, PageNumber, PageSize
 from app.core.http.replies import JsonReply, build_numbered_list, describe, empty_reply, get_request_state
 from app.core.state import get_state
 from app.links import service
@@ -64,7 +64,7 @@ async def list_links(
     active: Annotated[Flag | None, Query(description="Only those that are, or are not, active.")] = None,
     ordering: Annotated[Ordering, Query(description="What comes first; with - the newest.")] = "-created",
     page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 100,
+    page_size: PageSize = 100,
 ) -> Response:
     """Lists the account's links, also those that have expired; of several accounts all together."""
     by_account = {storage.row.id: storage for storage in storages.opened}

@@ -96,13 +96,11 @@ async def delete_link(storage: Storage, link_id: str) -> None:
 
 async def delete_expired(state: State) -> int:
     """Forgets links that expired long ago and were not revived; returns how many."""
-    before, deleted_count = now() - timedelta(days=EXPIRED_LINK_DAYS), 0
-    while True:
-        async with state.db.writing() as session:
-            count = await LinkRepository(session).delete_expired(before=before, limit=BATCH_COUNT)
-        deleted_count += count
-        if count < BATCH_COUNT:
-            return deleted_count
+    before = now() - timedelta(days=EXPIRED_LINK_DAYS)
+    return await state.db.delete_in_batches(
+        lambda session, limit: LinkRepository(session).delete_expired(before=before, limit=limit),
+        batch_count=BATCH_COUNT,
+    )
 
 
 def open_token(state: State, link: Link) -> str:

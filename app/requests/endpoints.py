@@ -13,7 +13,7 @@ from app.accounts.callers import Caller
 from app.accounts.endpoints import AUTH_ERRORS, AuthenticatedCaller
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_number_segment, read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, read_time
+from app.core.http.reading import PageSize, PageToken, read_time
 from app.core.http.replies import JsonReply, describe, get_request_state
 from app.core.state import get_state
 from app.models import LoggedRequest
@@ -90,8 +90,8 @@ async def list_requests(
     ] = None,
     account: Annotated[str | None, Query(description="Only those of this account, by its number.")] = None,
     since: Annotated[str | None, Query(description="Only those that began at this ISO time or later.")] = None,
-    page: Annotated[str | None, Query(description="`next_page` of the reply before; nothing for the first.")] = None,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 100,
+    page: PageToken = None,
+    page_size: PageSize = 100,
 ) -> Response:
     """Lists requests that are over, newest first: the application's by API key, with a bearer token its account's.
 

@@ -95,10 +95,8 @@ async def get_request(state: State, request_id: str, *, application_id: str, acc
 
 async def delete_old(state: State) -> int:
     """Forgets requests that are older than they are kept; returns how many."""
-    before, deleted_count = now() - timedelta(hours=state.settings.request_log_hours_max), 0
-    while True:
-        async with state.db.writing() as session:
-            count = await RequestRepository(session).delete_old(before=before, limit=DELETE_COUNT)
-        deleted_count += count
-        if count < DELETE_COUNT:
-            return deleted_count
+    before = now() - timedelta(hours=state.settings.request_log_hours_max)
+    return await state.db.delete_in_batches(
+        lambda session, limit: RequestRepository(session).delete_old(before=before, limit=limit),
+        batch_count=DELETE_COUNT,
+    )

@@ -9,12 +9,13 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from app.core.errors import ApiError, ErrorCode
-from app.core.http.reading import PAGE_SIZE_MAX, PageNumber, read_number, read_text
+from app.core.http.reading import PAGE_SIZE_MAX, PageNumber, PageSize, read_number, read_text
 from app.core.http.replies import DirectRoute, JsonReply, describe
 from app.search import service, several
 from app.search.schemas import RecentPage, SearchPage
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
+    PAGE_PARAMETERS,
     STORAGE_ERRORS,
     STORAGE_PREFIX,
     describe_parameter,
@@ -70,18 +71,7 @@ def read_folder_ids(request: Request) -> list[str]:
                 "q", "query", "Part of a name.", type="string", minLength=1, maxLength=QUERY_CHARACTERS_MAX
             )
             | {"required": True},
-            describe_parameter(
-                "page", "query", "`next_page` of the reply before; nothing for the first.", type="string"
-            ),
-            describe_parameter(
-                "page_size",
-                "query",
-                "Most objects on a page.",
-                type="integer",
-                minimum=1,
-                maximum=PAGE_SIZE_MAX,
-                default=PAGE_SIZE_MAX,
-            ),
+            *PAGE_PARAMETERS,
             describe_parameter(
                 "parents",
                 "query",
@@ -129,7 +119,7 @@ async def search(request: Request) -> Response:
 async def list_recent(
     storages: AccountStorages,
     page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = RECENT_PAGE_SIZE,
+    page_size: PageSize = RECENT_PAGE_SIZE,
     after: Annotated[
         str | None, Query(description="Only files modified later than this time; UTC if it names no zone.")
     ] = None,

@@ -92,6 +92,18 @@ def describe_parameter(name: str, where: str, description: str, **schema: object
     return {"name": name, "in": where, "required": where == "path", "description": description, "schema": schema}
 
 
+PAGE_PARAMETERS = (
+    describe_parameter("page", "query", "`next_page` of the reply before; nothing for the first.", type="string"),
+    describe_parameter(
+        "page_size",
+        "query",
+        "Most objects on a page.",
+        type="integer",
+        minimum=1,
+        maximum=PAGE_SIZE_MAX,
+        default=PAGE_SIZE_MAX,
+    ),
+)
 FOLDER_ID_PARAMETER = describe_parameter("folder_id", "path", "A folder's id, or `root`.", type="string")
 
 router = APIRouter(prefix=STORAGE_PREFIX, tags=["storage"], route_class=CreatingRoute)
@@ -130,18 +142,7 @@ async def get_folder(request: Request) -> Response:
         parameters=(
             ACCOUNT_ID_PARAMETER,
             FOLDER_ID_PARAMETER,
-            describe_parameter(
-                "page", "query", "`next_page` of the reply before; nothing for the first.", type="string"
-            ),
-            describe_parameter(
-                "page_size",
-                "query",
-                "Most objects on a page.",
-                type="integer",
-                minimum=1,
-                maximum=PAGE_SIZE_MAX,
-                default=PAGE_SIZE_MAX,
-            ),
+            *PAGE_PARAMETERS,
             describe_parameter(
                 "recursive",
                 "query",

@@ -13,7 +13,7 @@ from app.accounts.endpoints import ACCOUNT_ERRORS
 from app.accounts.rows import AccountRow
 from app.core.errors import ApiError, ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX, PageNumber
+from app.core.http.reading import PageNumber, PageSize
 from app.core.http.replies import JsonReply, build_numbered_list, describe, empty_reply
 from app.core.state import get_state
 from app.storage.schemas import FileReply, FolderReply, TaskPage, TaskReply
@@ -55,7 +55,7 @@ async def list_tasks(
     account: StorageAccount,
     state: Annotated[str | None, Query(description="Only those in these states, comma-separated.")] = None,
     page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = 100,
+    page_size: PageSize = 100,
 ) -> Response:
     """Lists the account's tasks, the newest first; ended ones are kept for some days."""
     names = {public: name for name, public in STATES.items()}

@@ -178,13 +178,10 @@ async def _cancel(session: WriteSession, condition: repository.Condition) -> Non
 async def forget_ended(state: State) -> int:
     """Deletes tasks that ended long ago; how many."""
     before = now() - timedelta(hours=state.settings.task_retention_hours)
-    deleted_count = 0
-    while True:
-        async with state.db.writing() as session:
-            count = await TaskRepository(session).delete_ended(before=before, limit=FORGOTTEN_BATCH_COUNT)
-        deleted_count += count
-        if count < FORGOTTEN_BATCH_COUNT:
-            return deleted_count
+    return await state.db.delete_in_batches(
+        lambda session, limit: TaskRepository(session).delete_ended(before=before, limit=limit),
+        batch_count=FORGOTTEN_BATCH_COUNT,
+    )
 
 
 async def reseal_requests(state: State, *, batch_count: int = 200) -> int:

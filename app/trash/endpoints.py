@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.core.http.reading import PAGE_SIZE_MAX
+from app.core.http.reading import PAGE_SIZE_MAX, PageSize, PageToken
 from app.core.http.replies import JsonReply, describe
 from app.storage.endpoints import STORAGE_ERRORS, STORAGE_PREFIX, AccountStorage, FolderRef
 from app.storage.file_endpoints import FileRef
@@ -21,8 +19,8 @@ router = APIRouter(prefix=STORAGE_PREFIX, tags=["trash"])
 @router.get("/trash", **describe(ContentsPage, errors=STORAGE_ERRORS))
 async def list_trash(
     storage: AccountStorage,
-    page: Annotated[str | None, Query(description="`next_page` of the reply before; nothing for the first.")] = None,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = PAGE_SIZE_MAX,
+    page: PageToken = None,
+    page_size: PageSize = PAGE_SIZE_MAX,
 ) -> Response:
     """Lists the files and folders that were deleted and can be restored, in no particular order.
 

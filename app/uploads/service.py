@@ -217,13 +217,11 @@ async def _abort_expired(state: State, row: UploadSession) -> bool:
 
 async def delete_ended(state: State) -> int:
     """Forgets uploads that ended long ago; returns how many."""
-    before, deleted_count = now() - timedelta(days=ENDED_UPLOAD_DAYS), 0
-    while True:
-        async with state.db.writing() as session:
-            count = await UploadRepository(session).delete_ended(before=before, limit=BATCH_COUNT)
-        deleted_count += count
-        if count < BATCH_COUNT:
-            return deleted_count
+    before = now() - timedelta(days=ENDED_UPLOAD_DAYS)
+    return await state.db.delete_in_batches(
+        lambda session, limit: UploadRepository(session).delete_ended(before=before, limit=limit),
+        batch_count=BATCH_COUNT,
+    )
 
 
 async def _abort(state: State, connector: Connector, row: UploadSession) -> None:

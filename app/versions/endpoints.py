@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from app.core.errors import ErrorCode
 from app.core.http.paths import read_segment
-from app.core.http.reading import PAGE_SIZE_MAX
+from app.core.http.reading import PAGE_SIZE_MAX, PageSize, PageToken
 from app.core.http.replies import DirectRoute, JsonReply, describe
 from app.storage.downloads import DownloadReply, Source, build_head_reply, build_version_source
 from app.storage.endpoints import (
@@ -57,8 +57,8 @@ def build_version_reply(storage: Storage, ref: Ref, version: Version) -> Version
 async def list_versions(
     storage: AccountStorage,
     ref: FileRef,
-    page: Annotated[str | None, Query(description="`next_page` of the reply before; nothing for the first.")] = None,
-    page_size: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")] = PAGE_SIZE_MAX,
+    page: PageToken = None,
+    page_size: PageSize = PAGE_SIZE_MAX,
 ) -> Response:
     """Lists the versions of a file that the storage has kept, newest first; the current one is among them.
 

@@ -60,6 +60,8 @@ def check_json(value: Any, depth: int = 0) -> Any:
 Text = Annotated[str, AfterValidator(check_text)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(check_json)]
 PageNumber = Annotated[int, Query(ge=1, le=2**31, description="Page to return, from 1.")]
+PageToken = Annotated[str | None, Query(description="`next_page` of the reply before; nothing for the first.")]
+PageSize = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Most objects on a page.")]
 
 
 def read_flag(request: Request, name: str, *, default: bool = False) -> bool:
