@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 from starlette.applications import Starlette
@@ -54,11 +54,14 @@ class Sandbox:
     """All of them."""
 
     places: Sequence[Place]
-    thread: Thread
+    ended: Event
 
     def wait(self) -> None:
-        """Returns when the simulators have ended, which they do not by themselves."""
-        self.thread.join()
+        """Returns when the simulators have ended, which they do not by themselves.
+
+        Ctrl-C may interrupt it. A thread's `join` that is interrupted takes the thread for ended in Python 3.11.
+        """
+        self.ended.wait()
 
     def build_settings(self) -> dict[str, dict[str, str]]:
         """What connectors are told, by service."""
@@ -81,10 +84,16 @@ def running_sandbox(listeners: Mapping[str, socket.socket]) -> Iterator[Sandbox]
                 await stack.enter_async_context(app.router.lifespan_context(app))
             await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
 
-    thread = Thread(target=lambda: asyncio.run(serve()), name="sandbox")
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        finally:
+            ended.set()
+
+    thread, ended = Thread(target=run, name="sandbox"), Event()
     thread.start()
     try:
-        yield Sandbox(places, thread)
+        yield Sandbox(places, ended)
     finally:
         for server, _ in servers:
             server.should_exit = True

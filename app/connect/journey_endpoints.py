@@ -78,6 +78,10 @@ PARAMETERS = (
         "What the provider's page of consent is told; any name may stand for `login_hint`.",
         RAW_CHARACTERS_MAX,
     ),
+    *(
+        _describe(name, "What older clients say beside it; it changes nothing here.", ECHO_CHARACTERS_MAX)
+        for name in ("oob_loading_delay", "referrer", "account_key")
+    ),
 )
 
 direct = APIRouter(prefix=PREFIX, tags=["connecting"], route_class=DirectRoute)

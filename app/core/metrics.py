@@ -28,7 +28,7 @@ OPERATIONS = frozenset(
     name for name, _ in inspect.getmembers(Connector, inspect.isfunction) if not name.startswith("_")
 )
 OUTCOMES = frozenset({OK, CANCELLED, RAISED, *(kind.value for kind in ErrorKind)})
-DOWNLOADS = frozenset({"open_download", "open_version"})
+DOWNLOADS = frozenset({"open_download", "open_version", "open_export"})
 UPLOADS = frozenset({"upload", "replace", "put_part"})
 OTHER = "other"
 NONE = "none"

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Send
 
+from app.core.errors import ApiError, ErrorCode
 from app.core.http.streams import StreamReply
 from app.storage.ranges import format_date, is_range_fresh, is_unmodified, parse_range, quote_etag
 from connectors.core.connector import Connector
@@ -46,6 +47,19 @@ def build_file_source(connector: Connector, file: RawId) -> Source:
         get_facts,
         connector.capabilities.download_range,
     )
+
+
+def build_export_source(connector: Connector, file: RawId, export_format: str) -> Source:
+    """A document of the storage's own in one of its formats. ApiError 400 where the storage has no such documents."""
+    if not connector.capabilities.open_export:
+        text = f"{connector.manifest.title} has no documents of its own to be exported; leave out export_format."
+        raise ApiError(ErrorCode.INVALID_PARAMETERS, text)
+
+    async def get_facts() -> Download:
+        async with connector.open_export(file, export_format) as download:
+            return download
+
+    return Source(lambda _: connector.open_export(file, export_format), get_facts, has_ranges=False)
 
 
 def build_version_source(connector: Connector, file: RawId, version: VersionId) -> Source:
@@ -93,10 +107,16 @@ async def build_head_reply(
 ) -> Response:
     """The answer to HEAD: the headers of a whole download. `extra_headers` are added, whatever is answered."""
     facts = await source.get_facts()
+    if isinstance(facts, File) and facts.export_formats:  # what comes has another name and type
+        async with source.open(None) as download:
+            facts = download
     headers = _build_headers_of(source, facts, facts.size_bytes, extra_headers)
     if is_unmodified(request_headers, facts):
         return _build_unmodified_reply(headers, extra_headers)
-    return Response(headers=headers)
+    reply = Response(headers=headers)
+    if facts.size_bytes is None:
+        del reply.headers["content-length"]  # that of this reply, which has no body, and not of the file
+    return reply
 
 
 def _build_headers_of(

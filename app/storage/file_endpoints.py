@@ -12,7 +12,13 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.reading import Flag, read_flag, read_json_header
 from app.core.http.replies import JsonReply, build_schema, describe, empty_reply
 from app.storage import service
-from app.storage.downloads import DownloadReply, build_file_source, build_head_reply
+from app.storage.downloads import (
+    DownloadReply,
+    Source,
+    build_export_source,
+    build_file_source,
+    build_head_reply,
+)
 from app.storage.endpoints import (
     ACCOUNT_ID_PARAMETER,
     STORAGE_ERRORS,
@@ -39,6 +45,10 @@ from app.storage.tasking import ASYNC_HEADER, TaskWish
 from connectors.core.resources import Ref
 
 FILE_ID_PARAMETER = describe_parameter("file_id", "path", "A file's id.", type="string")
+EXPORT_FORMAT = "export_format"
+EXPORT_FORMAT_PARAMETER = describe_parameter(
+    EXPORT_FORMAT, "query", "For documents of the storage's own: an ending such as pdf, or a media type.", type="string"
+)
 METADATA_HEADER = "X-Kloudless-Metadata"
 BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 CONTENTS = {**BYTES, "*/*": {"schema": {"type": "string", "format": "binary"}}}
@@ -162,14 +172,17 @@ async def get_file(request: Request) -> Response:
             describe_parameter("Range", "header", "One range, such as bytes=0-99.", type="string"),
             describe_parameter("If-Range", "header", "ETag or date that the range belongs to.", type="string"),
             describe_parameter("If-None-Match", "header", "ETags you have: 304 if one is good.", type="string"),
+            EXPORT_FORMAT_PARAMETER,
         ),
     ),
 )
 async def download_file(request: Request) -> Response:
-    """Streams a file's bytes, whole or one range of them."""
-    storage = await open_storage(request)
-    ref = read_ref(request, storage, kind="file")
-    return DownloadReply(build_file_source(storage.connector, ref.raw_id), request.headers)
+    """Streams a file's bytes, whole or one range of them.
+
+    A document of the storage's own, which has no bytes until it is exported, comes in the format that the server's
+    operator chose, or as `export_format` wishes: one of the file's `export_formats`. It always comes whole.
+    """
+    return DownloadReply(await _open_source(request), request.headers)
 
 
 @direct.head(
@@ -178,14 +191,21 @@ async def download_file(request: Request) -> Response:
         CONTENTS,
         also={304: None},
         errors=(*STORAGE_ERRORS, ErrorCode.PRECONDITION_FAILED),
-        parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER),
+        parameters=(ACCOUNT_ID_PARAMETER, FILE_ID_PARAMETER, EXPORT_FORMAT_PARAMETER),
     ),
 )
 async def head_file(request: Request) -> Response:
     """The headers of a download without the bytes."""
+    return await build_head_reply(await _open_source(request), request.headers)
+
+
+async def _open_source(request: Request) -> Source:
     storage = await open_storage(request)
-    ref = read_ref(request, storage, kind="file")
-    return await build_head_reply(build_file_source(storage.connector, ref.raw_id), request.headers)
+    file = read_ref(request, storage, kind="file").raw_id
+    export_format = request.query_params.get(EXPORT_FORMAT)
+    if export_format is None:
+        return build_file_source(storage.connector, file)
+    return build_export_source(storage.connector, file, export_format)
 
 
 @direct.put(

@@ -107,6 +107,7 @@ class Presenter:
             None if file.last_modifier_id is None else PersonReply(file.last_modifier_id),
             {"default": public_id},
             f"{self._prefix}/files/{public_id}",
+            export_formats=file.export_formats or UNSET,
             raw=RawReply(file.raw_id, file.raw) if self._include_raw else UNSET,
         )
 

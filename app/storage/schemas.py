@@ -39,6 +39,15 @@ class RawReply(Struct, gc=False):
     object: dict[str, Any] | None
 
 
+ExportFormats = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="Only of documents of the storage's own, which have no bytes until they are exported: what "
+        "`export_format` of a download can be."
+    ),
+]
+
+
 class FileReply(Struct, gc=False, tag_field="type", tag="file"):
     """A file."""
 
@@ -61,6 +70,7 @@ class FileReply(Struct, gc=False, tag_field="type", tag="file"):
     href: str
     id_type: str = "default"
     api: str = "storage"
+    export_formats: ExportFormats | UnsetType = UNSET
     raw: RawReply | UnsetType = UNSET
 
 

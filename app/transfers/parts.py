@@ -168,7 +168,8 @@ class PartsUpload:
         """Sends one part; it counts once it is written down."""
         job = self._job
         try:
-            part = await job.target.put_part(session, number, source)
+            previous, _ = self._stored.get(number - 1, (None, ""))
+            part = await job.target.put_part(session, number, source, previous=previous)
             digest = hashing.finish()["sha256"]
             async with job.run.writing() as db_session:
                 await TransferRepository(db_session).save_part(

@@ -50,6 +50,9 @@ class UploadRepository(Repository):
         is_open = select(UploadSession.id).where(UploadSession.id == upload_id, UploadSession.state == "open")
         return bool(await self._session.scalar(select(or_(before.exists(), ~is_open.exists()))))
 
+    async def find_part(self, upload_id: int, number: int) -> UploadPart | None:
+        return await self._session.get(UploadPart, (upload_id, number))
+
     async def list_parts(self, upload_id: int, *, limit: int) -> list[UploadPart]:
         return list(
             await self._session.scalars(

@@ -85,9 +85,12 @@ async def put_part(storage: Storage, row: UploadSession, number: int, source: By
     if row.state != "open":
         raise ApiError(ErrorCode.CONFLICT, "The upload is being completed; it takes no more parts.")
     with storage.state.signals.working(_name(row), number):
-        if not storage.connector.capabilities.upload_parts_parallel:
+        previous = None
+        if number > 1 and not storage.connector.capabilities.upload_parts_parallel:
             await _wait_for_turn(storage.state, row, number)
-        part = await storage.connector.put_part(_build_session(storage.state, row), number, source)
+            previous = await _find_part(storage.state, row, number - 1)
+        upload = _build_session(storage.state, row)
+        part = await storage.connector.put_part(upload, number, source, previous=previous)
         async with storage.state.db.writing() as session:
             is_saved = await UploadRepository(session).save_part(
                 UploadPart(
@@ -111,7 +114,7 @@ async def _wait_for_turn(state: State, row: UploadSession, number: int) -> None:
     """
     ends_at = monotonic() + TURN_SECONDS
     with state.signals.listening(_name(row)) as bell:
-        while number > 1 and not state.signals.is_stopping:
+        while not state.signals.is_stopping:
             async with state.db.reading(is_newest=True) as session:
                 if await UploadRepository(session).is_turn_of(row.id, number):
                     return
@@ -120,6 +123,12 @@ async def _wait_for_turn(state: State, row: UploadSession, number: int) -> None:
             elif monotonic() > ends_at:
                 return
             await bell.wait(TURN_SECONDS)
+
+
+async def _find_part(state: State, row: UploadSession, number: int) -> Part | None:
+    async with state.db.reading(is_newest=True) as session:
+        part = await UploadRepository(session).find_part(row.id, number)
+    return None if part is None else _build_part(part)
 
 
 def _name(row: UploadSession) -> str:
@@ -139,7 +148,7 @@ async def complete(storage: Storage, upload_id: int) -> File:
             rows = await UploadRepository(session).list_parts(
                 row.id, limit=storage.connector.manifest.limits.upload_parts_max
             )
-        parts = [Part(part.number, part.size_bytes, part.receipt) for part in rows]
+        parts = [_build_part(part) for part in rows]
         file = await storage.connector.finish_upload(_build_session(storage.state, row), parts)
     except (ConnectorError, ApiError) as error:
         # What may have been applied stays claimed until the claim ends by itself, so that nobody finishes it twice.
@@ -271,6 +280,10 @@ async def reseal_states(state: State, *, batch_count: int = 200) -> int:
         if not rows:
             return resealed_count
         after_id = rows[-1].id
+
+
+def _build_part(part: UploadPart) -> Part:
+    return Part(part.number, part.size_bytes, part.receipt)
 
 
 def _build_session(state: State, row: UploadSession) -> resources.UploadSession:

@@ -178,9 +178,14 @@ class Connector(ABC):
         """
         self._refuse("start_upload")
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
         """Stores part `number` (from 1); the same number again replaces it if `upload_parts_replaceable` is declared,
-        and else must bring the same bytes. Other parts may be stored at the same time if `upload_parts_parallel` is.
+        and else must bring the same bytes.
+
+        - Other parts may be stored at the same time if `upload_parts_parallel` is declared. Else they go in order, and
+          `previous` is the part before this one as it was stored: invalid_parts without it.
         """
         self._refuse("start_upload")
 
@@ -250,6 +255,15 @@ class Connector(ABC):
         - Nothing is lost: what was current stays a version. not_found for a version that is not kept.
         """
         self._refuse("list_versions")
+
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        """Opens a document of the provider's own, which has no bytes until it is exported, in a format: one of the
+        file's `export_formats` or its media type. The name has its ending. open_download chooses one by itself.
+
+        - format_invalid, naming those there are, for another one, and for a file that has bytes of its own.
+        - not_found, wrong_type as get.
+        """
+        self._refuse("open_export")
 
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         """Returns a page of what was deleted and can be restored, the promises of list_folder; no order is promised.

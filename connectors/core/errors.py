@@ -34,6 +34,7 @@ class ErrorKind(StrEnum):
     PRECONDITION_FAILED = "precondition_failed"
     NOT_MODIFIED = "not_modified"
     RANGE_INVALID = "range_invalid"
+    FORMAT_INVALID = "format_invalid"  # a document is not exported as that, or a file not at all
     CURSOR_INVALID = "cursor_invalid"
     CURSOR_RESET = "cursor_reset"  # the changes since then are not known any more; everything must be listed again
     INVALID_PARTS = "invalid_parts"  # an upload's parts are missing, too short or too long

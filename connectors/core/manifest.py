@@ -23,6 +23,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     list_recent: bool = False
     list_changes: bool = False
     list_versions: bool = False  # and with it open_version, restore_version
+    open_export: bool = False
     list_trash: bool = False
     restore: bool = False
     get_thumbnail: bool = False
@@ -69,6 +70,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "list_recent": ("list_recent",),
     "list_changes": ("list_changes",),
     "list_versions": ("list_versions", "open_version", "restore_version"),
+    "open_export": ("open_export",),
     "list_trash": ("list_trash",),
     "restore": ("restore",),
     "get_thumbnail": ("get_thumbnail",),

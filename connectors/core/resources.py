@@ -58,6 +58,7 @@ class File(Struct, frozen=True, gc=False):
     creator_id: str | None = None
     last_modifier_id: str | None = None
     is_replacement: bool = False  # set by upload when there was a file of that name before
+    export_formats: tuple[str, ...] = ()  # the endings that a document of the provider's own can be exported with
     raw: dict[str, Any] | None = None  # the provider's object, when asked for
 
     @property

@@ -128,7 +128,7 @@ class _PartsUpload:
             raise ConnectorError(ErrorKind.UNEXPECTED, f"part {number} was stored without reading all of it")
 
     async def _put(self, number: int, source: ByteSource) -> None:
-        part = await self._connector.put_part(self._session, number, source)
+        part = await self._connector.put_part(self._session, number, source, previous=self.parts.get(number - 1))
         if self._on_part is not None:
             await self._on_part(part)
         self.parts[number] = part

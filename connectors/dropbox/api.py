@@ -126,8 +126,11 @@ class Api:
             yield reply, self.read(msgspec.Raw(result))
 
     @asynccontextmanager
-    async def export(self, path: str) -> AsyncIterator[tuple[httpx.Response, Exported]]:
-        async with self._open("files/export", {"path": path}, {}) as (reply, result):
+    async def export(
+        self, path: str, *, export_format: str | None = None
+    ) -> AsyncIterator[tuple[httpx.Response, Exported]]:
+        more = {} if export_format is None else {"export_format": export_format}
+        async with self._open("files/export", {"path": path, **more}, {}) as (reply, result):
             yield reply, _decode(result, Exported)
 
     async def get_thumbnail(self, path: str, *, size: str, image_format: str) -> bytes:

@@ -36,7 +36,7 @@ from connectors.core.resources import (
 from connectors.core.sharing import LinkChange, SharedLink, Thumbnail
 from connectors.dropbox.api import Api
 from connectors.dropbox.changing import Changer
-from connectors.dropbox.downloads import open_file
+from connectors.dropbox.downloads import open_export, open_file
 from connectors.dropbox.links import Links
 from connectors.dropbox.manifest import MANIFEST, PART_BYTES
 from connectors.dropbox.mapping import build_quota, read_version
@@ -140,7 +140,14 @@ class DropboxConnector(Connector):
         )
         return await self._uploader.start(session)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self,
+        session: UploadSession,
+        number: int,
+        source: ByteSource,
+        *,
+        previous: Part | None = None,  # noqa: ARG002 - parts go side by side here
+    ) -> Part:
         return await self._uploader.put_part(session, number, source)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
@@ -165,6 +172,9 @@ class DropboxConnector(Connector):
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         return await restore_version(self._reader, file, version)
+
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        return open_export(self._reader, file, export_format)
 
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await list_trash(self._reader, cursor, limit)

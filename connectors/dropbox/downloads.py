@@ -10,6 +10,7 @@ import httpx
 
 from connectors.core.checked import give_checked
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.exports import match_format
 from connectors.core.media_types import read_media_type
 from connectors.core.resources import ByteRange, Download
 from connectors.dropbox.errors import read_reason
@@ -60,6 +61,17 @@ async def open_file(
             yield _build_export(reply, entry, exported.export_metadata)
 
 
+@asynccontextmanager
+async def open_export(reader: Reader, raw_id: str, export_format: str) -> AsyncIterator[Download]:
+    """Opens a document that Dropbox exports, in one of the formats that it has for this one."""
+    there = await reader.look(raw_id, "file")
+    offered = {ending: read_media_type(f"document.{ending}") for ending in there.export_formats}
+    chosen = match_format(export_format, offered)
+    is_usual = there.export_info is not None and chosen == there.export_info.export_as  # it may not be named
+    async with reader.api.export(raw_id, export_format=None if is_usual else chosen) as (reply, exported):
+        yield _build_export(reply, reader.api.read(exported.file_metadata), exported.export_metadata)
+
+
 async def _limit(reader: Reader, path: str, byte_range: ByteRange) -> ByteRange:
     """A range that is counted from the end, or cannot be, in numbers that need no thinking."""
     if byte_range.start is not None and byte_range.start <= OFFSET_MAX:
@@ -95,7 +107,7 @@ def _build_download(reply: httpx.Response, entry: Entry, byte_range: ByteRange |
 
 
 def _build_export(reply: httpx.Response, entry: Entry, told: ExportMetadata) -> Download:
-    """What Dropbox made of a document of its own, in the format that it prefers."""
+    """What Dropbox made of a document of its own."""
     return Download(
         give_checked(reply.aiter_raw(), length_bytes=told.size),
         told.size,

@@ -41,6 +41,7 @@ _KINDS: dict[ErrorKind, str] = {
     ErrorKind.TOO_LARGE: "too_many_files too_large payload_too_large",
     ErrorKind.RATE_LIMITED: "too_many_write_operations too_many_requests rate_limit",
     ErrorKind.RANGE_INVALID: "not_satisfiable",
+    ErrorKind.FORMAT_INVALID: "invalid_export_format",
     ErrorKind.CURSOR_INVALID: "invalid_cursor invalid_before_rev",
     ErrorKind.CURSOR_RESET: "reset",
     ErrorKind.INVALID_PARTS: "incorrect_offset closed not_closed concurrent_session_not_closed "

@@ -40,6 +40,7 @@ MANIFEST = Manifest(
         list_recursive=True,
         list_changes=True,
         list_versions=True,
+        open_export=True,
         list_trash=True,
         restore=True,
         get_thumbnail=True,

@@ -31,6 +31,7 @@ class SharingInfo(Struct, frozen=True, gc=False):
 
 class ExportInfo(Struct, frozen=True, gc=False):
     export_as: str | None = None
+    export_options: tuple[str, ...] | None = None
 
 
 class Entry(Struct, frozen=True, gc=False, kw_only=True):
@@ -57,6 +58,14 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_file(self) -> bool:
         return self.rev is not None
+
+    @property
+    def export_formats(self) -> tuple[str, ...]:
+        """What it can be exported as, since it cannot be downloaded; the usual format first."""
+        if self.is_downloadable or self.export_info is None:
+            return ()
+        formats = (self.export_info.export_as, *(self.export_info.export_options or ()))
+        return tuple(dict.fromkeys(each for each in formats if each))
 
 
 class Result(Struct, frozen=True):

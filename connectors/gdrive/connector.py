@@ -69,7 +69,7 @@ class GoogleDriveConnector(Connector):
     def open_download(
         self, file: RawId, *, byte_range: ByteRange | None = None, if_match: str | None = None
     ) -> AbstractAsyncContextManager[Download]:
-        return open_download(self._drive, file, byte_range, if_match)
+        return open_download(self._drive, file, byte_range=byte_range, if_match=if_match)
 
     async def upload(self, parent: RawId, name: str, source: ByteSource, *, on_conflict: OnConflict) -> File:
         return await self._store(await self._drive.choose_target(parent, name, on_conflict), source)
@@ -165,8 +165,10 @@ class GoogleDriveConnector(Connector):
         target = await self._drive.choose_target(parent, name, on_conflict)
         return await uploads.start(self._drive, target, name, size_bytes=size_bytes, on_conflict=on_conflict)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        return await uploads.put_part(self._drive, session, number, source)
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
+        return await uploads.put_part(self._drive, session, number, source, previous)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         file, is_replacement = await uploads.finish(self._drive, session, parts)
@@ -202,6 +204,9 @@ class GoogleDriveConnector(Connector):
             source = StreamSource(download.chunks, size_bytes=download.length_bytes)
             target = Target(parent="", name=there.name, replaced=there)
             return await self._build_file(await uploads.store(self._drive, target, source))
+
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        return open_download(self._drive, file, export_format=export_format)
 
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await trash.list_trash(self._drive, cursor, limit)

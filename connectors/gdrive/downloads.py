@@ -26,15 +26,23 @@ _UNPINNED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.PERMISSION_DENIED})
 
 @asynccontextmanager
 async def open_download(
-    drive: Drive, raw_id: str, byte_range: ByteRange | None, if_match: str | None
+    drive: Drive,
+    raw_id: str,
+    *,
+    byte_range: ByteRange | None = None,
+    if_match: str | None = None,
+    export_format: str | None = None,
 ) -> AsyncIterator[Download]:
-    """Opens a file, a shortcut's target, or a document's export."""
+    """Opens a file, a shortcut's target, or a document's export, in the operator's format unless one is named."""
     file = await drive.get_file(raw_id)
     if file.mime_type == SHORTCUT:
         file = await drive.get_file((file.shortcut_details and file.shortcut_details.target_id) or "")
     async with AsyncExitStack() as stack:
-        if file.is_native:
-            yield await _open_export(drive, stack, file, byte_range, if_match)
+        if file.is_native or export_format is not None:
+            if byte_range is not None or if_match is not None:
+                text = "documents of Google's own come whole, and without an etag"
+                raise ConnectorError(ErrorKind.UNSUPPORTED, text)
+            yield await _open_export(drive, stack, file, export_format)
             return
         if if_match is not None and read_etag(file) != if_match:
             raise ConnectorError(ErrorKind.PRECONDITION_FAILED, "the file has changed since")
@@ -129,12 +137,8 @@ async def _open_current(drive: Drive, stack: AsyncExitStack, wanted: _Wanted, if
     return reply
 
 
-async def _open_export(
-    drive: Drive, stack: AsyncExitStack, file: DriveFile, byte_range: ByteRange | None, if_match: str | None
-) -> Download:
-    if byte_range is not None or if_match is not None:
-        raise ConnectorError(ErrorKind.UNSUPPORTED, "documents of Google's own come whole, and without an etag")
-    ending, media_type = choose_format(file.mime_type, drive.formats)
+async def _open_export(drive: Drive, stack: AsyncExitStack, file: DriveFile, export_format: str | None) -> Download:
+    ending, media_type = choose_format(file.mime_type, drive.formats, export_format)
     reply = await stack.enter_async_context(drive.api.open_export(file.id, media_type))
     return Download(
         reply.aiter_raw(),

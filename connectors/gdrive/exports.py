@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.exports import match_format
 from connectors.gdrive.payloads import NATIVE_PREFIX
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -47,12 +48,14 @@ Formats = Mapping[str, str]
 """The chosen ending by type of document."""
 
 
-def choose_format(media_type: str, formats: Formats) -> tuple[str, str]:
+def choose_format(media_type: str, formats: Formats, wish: str | None) -> tuple[str, str]:
     """The ending and the media type of a document's export; unsupported for those that have none, such as forms."""
-    known = EXPORTS.get(media_type)
-    if not known:
+    known = EXPORTS.get(media_type, {})
+    if not known and media_type.startswith(NATIVE_PREFIX):
         raise ConnectorError(ErrorKind.UNSUPPORTED, "Google Drive exports no documents of this type")
-    ending = formats.get(media_type) or next(iter(known))
+    ending = formats.get(media_type) or next(iter(known), "")
+    if wish is not None:
+        ending = match_format(wish, known)
     return ending, known[ending]
 
 

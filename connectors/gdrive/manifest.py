@@ -39,6 +39,7 @@ MANIFEST = Manifest(
         list_recent=True,
         list_changes=True,
         list_versions=True,
+        open_export=True,
         list_trash=True,
         restore=True,
         get_thumbnail=True,

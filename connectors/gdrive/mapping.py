@@ -54,6 +54,7 @@ def build_resource(file: DriveFile, root_id: str, *, is_replacement: bool = Fals
         owner_id=owner_id,
         last_modifier_id=modifier_id,
         is_replacement=is_replacement,
+        export_formats=read_export_formats(file),
         raw=file.raw,
     )
 
@@ -105,6 +106,12 @@ def read_hashes(file: DriveFile) -> dict[str, str] | None:
     """The checksums that Drive tells, by hashlib's names."""
     told = {"md5": file.md5_checksum, "sha1": file.sha1_checksum, "sha256": file.sha256_checksum}
     return {name: value.lower() for name, value in told.items() if value} or None
+
+
+def read_export_formats(file: DriveFile) -> tuple[str, ...]:
+    """The endings of a document's exports, also of one that a shortcut leads to."""
+    target = file.shortcut_details
+    return tuple(EXPORTS.get(file.mime_type if target is None else target.target_mime_type or "", ()))
 
 
 def is_downloadable(file: DriveFile) -> bool:

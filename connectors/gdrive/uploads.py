@@ -6,10 +6,8 @@ https://developers.google.com/drive/api/guides/manage-uploads
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
-from typing import Any
+from typing import Any, NoReturn
 
 from connectors.core.bytesource import ByteSource, CheckedSource
 from connectors.core.cleanup import giving_up
@@ -22,6 +20,7 @@ from connectors.gdrive.drive import Drive, Target, already_exists
 from connectors.gdrive.manifest import CHUNK_BYTES_MULTIPLE, MANIFEST
 from connectors.gdrive.mapping import read_hashes
 from connectors.gdrive.payloads import SHORTCUT, DriveFile
+from connectors.gdrive.receipts import read_receipt
 
 SMALL_BYTES_MAX = 5 * 2**20  # in one request
 CHUNK_BYTES = 8 * 2**20  # in memory, so that each can be sent again
@@ -69,8 +68,7 @@ async def store(drive: Drive, target: Target, source: ByteSource) -> DriveFile:
     finally:
         await cutter.aclose()
     if not digests.matches(file):
-        await _take_back(drive, target, file)
-        raise ConnectorError(ErrorKind.UNEXPECTED, "Google Drive stored other bytes than were sent; they were removed")
+        await _take_back(drive, file, is_new=target.replaced is None)
     return file
 
 
@@ -91,11 +89,14 @@ async def start(
     )
 
 
-async def put_part(drive: Drive, session: UploadSession, number: int, source: ByteSource) -> Part:
+async def put_part(
+    drive: Drive, session: UploadSession, number: int, source: ByteSource, previous: Part | None
+) -> Part:
     """Sends a part's whole multiples of 256 KiB; what is left, of the last part only, waits in the receipt.
 
     So nothing is complete before the upload is finished. A part that is there already is not sent again.
     """
+    before = read_receipt(previous)
     data = await read_part(source, bytes_max=session.part_size_bytes)
     start_at, kept_bytes = (number - 1) * session.part_size_bytes, len(data) - len(data) % CHUNK_BYTES_MULTIPLE
     url = str(session.state["url"])
@@ -103,18 +104,25 @@ async def put_part(drive: Drive, session: UploadSession, number: int, source: By
     if isinstance(have_bytes, DriveFile):
         raise ConnectorError(ErrorKind.INVALID_PARTS, "the upload is finished already")
     if kept_bytes and have_bytes < start_at:
-        raise ConnectorError(ErrorKind.INVALID_PARTS, "parts go in order here; the one before this is missing")
+        raise ConnectorError(ErrorKind.INVALID_PARTS, "Google Drive misses bytes of the parts before this one")
     await _send(drive, url, data[:kept_bytes], start_at, max(start_at, have_bytes))
-    return Part(number=number, size_bytes=len(data), receipt=base64.b64encode(data[kept_bytes:]).decode())
+    receipt = await before.go_on(data, tail=data[kept_bytes:])
+    return Part(number=number, size_bytes=len(data), receipt=receipt.write())
 
 
 async def finish(drive: Drive, session: UploadSession, parts: list[Part]) -> tuple[DriveFile, bool]:
-    """The file, and whether it took another's place; already_exists when the name was taken since it was begun."""
-    total_bytes, tail = sum(part.size_bytes for part in parts), _read_tail(parts)
+    """The file, and whether it took another's place; already_exists when the name was taken since it was begun.
+
+    Other bytes than were sent are an error, and do not stay.
+    """
+    receipt = read_receipt(parts[-1] if parts else None)
+    total_bytes, tail, checksum = sum(part.size_bytes for part in parts), receipt.tail, receipt.finish()
     url, replaced_id = str(session.state["url"]), session.state["replaced_id"]
     have = await drive.api.put_bytes(url, b"", 0, None)
-    if isinstance(have, DriveFile):
-        return have, replaced_id is not None  # finished before
+    if isinstance(have, DriveFile):  # finished before; what is there now may be somebody's newer bytes
+        if not _is_of(have, checksum):
+            raise ConnectorError(ErrorKind.UNEXPECTED, "the upload was finished before, and has other bytes now")
+        return have, replaced_id is not None
     if have != total_bytes - len(tail):
         raise ConnectorError(ErrorKind.INVALID_PARTS, "parts are missing, or were sent again in another size")
     if replaced_id is not None:
@@ -128,6 +136,8 @@ async def finish(drive: Drive, session: UploadSession, parts: list[Part]) -> tup
     file = await drive.api.put_bytes(url, tail, total_bytes - len(tail), total_bytes)
     if not isinstance(file, DriveFile):
         raise ConnectorError(ErrorKind.INVALID_PARTS, "Google Drive misses bytes of this upload")
+    if not _is_of(file, checksum):
+        await _take_back(drive, file, is_new=replaced_id is None)
     for older in beside[:1]:
         await drive.trash(older.id)
     return file, replaced_id is not None or bool(beside)
@@ -182,21 +192,19 @@ async def _send(drive: Drive, url: str, data: bytes, data_at: int, start_at: int
     return end_at
 
 
-def _read_tail(parts: list[Part]) -> bytes:
-    """The bytes of the last part that Drive did not get yet."""
-    try:
-        return base64.b64decode(parts[-1].receipt or "", validate=True) if parts else b""
-    except binascii.Error as error:
-        raise ConnectorError(ErrorKind.INVALID_PARTS, "the last part's receipt cannot be read") from error
+def _is_of(file: DriveFile, checksum: str | None) -> bool:
+    """False when Drive tells another SHA-256 of the file than this."""
+    return checksum is None or (read_hashes(file) or {}).get("sha256", checksum) == checksum
 
 
-async def _take_back(drive: Drive, target: Target, file: DriveFile) -> None:
-    """Removes a new file, or the new bytes of an old one."""
+async def _take_back(drive: Drive, file: DriveFile, *, is_new: bool) -> NoReturn:
+    """Removes a new file, or the new bytes of an old one, because they are not those that were sent."""
     async with giving_up():
-        if target.replaced is None:
+        if is_new:
             await drive.api.delete_file(file.id)
         elif file.head_revision_id is not None:
             await drive.api.delete_revision(file.id, file.head_revision_id)
+    raise ConnectorError(ErrorKind.UNEXPECTED, "Google Drive stored other bytes than were sent; they were removed")
 
 
 def _describe(target: Target) -> tuple[dict[str, Any], str]:

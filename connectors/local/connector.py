@@ -247,7 +247,14 @@ class LocalConnector(Connector):
 
         return await self._run("start_upload", run, Repeat.UNSAFE)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self,
+        session: UploadSession,
+        number: int,
+        source: ByteSource,
+        *,
+        previous: Part | None = None,  # noqa: ARG002 - parts go side by side here
+    ) -> Part:
         tree = self._tree()
 
         async def run() -> Part:

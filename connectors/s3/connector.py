@@ -174,7 +174,14 @@ class S3Connector(Connector):
         target = await writing.choose(storage, await storage.get_folder(parent), name, on_conflict)
         return await uploads.start(storage, target, size_bytes=size_bytes, on_conflict=on_conflict)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self,
+        session: UploadSession,
+        number: int,
+        source: ByteSource,
+        *,
+        previous: Part | None = None,  # noqa: ARG002 - parts go side by side here
+    ) -> Part:
         return await uploads.put_part(self._storage, session, number, source)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+AHEAD_SECONDS_MAX = 100 * 366 * 86_400.0
+
 
 @dataclass(slots=True)
 class Clock:
@@ -17,7 +19,7 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
     def advance(self, seconds: float) -> None:
-        """From now on it is that much later; a clock never goes back."""
-        if seconds < 0:
-            raise ValueError("a clock never goes back")
+        """From now on it is that much later; a clock never goes back, and not further than a century."""
+        if not 0 <= seconds <= AHEAD_SECONDS_MAX - self.ahead.total_seconds():
+            raise ValueError("a clock never goes back, and not further than a century")
         self.ahead += timedelta(seconds=seconds)

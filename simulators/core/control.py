@@ -22,9 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulators.core.faults import Budget, Chance, FaultKind, read_rule
+from simulators.core.asking import read_budget, read_chance, read_rule, read_user
 from simulators.core.grants import Grant, OAuthError
-from simulators.core.users import User
 from simulators.core.world import SANDBOX_CLIENT, World
 
 CONTROL_PREFIX = "/simulator"
@@ -75,12 +74,11 @@ class _Control:
         return self.describe()
 
     def set_chance(self, data: dict[str, Any]) -> dict[str, Any]:
-        kinds = {"kinds": tuple(FaultKind(kind) for kind in data["kinds"])} if "kinds" in data else {}
-        self._world.faults.chance = Chance(**{**data, **kinds})
+        self._world.faults.chance = read_chance(data)
         return self.describe()
 
     def set_budget(self, data: dict[str, Any]) -> dict[str, Any]:
-        self._world.faults.budget = Budget(**data)
+        self._world.faults.budget = read_budget(data)
         return self.describe()
 
     def clear_faults(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +86,7 @@ class _Control:
         return self.describe()
 
     def add_user(self, data: dict[str, Any]) -> dict[str, Any]:
-        self._world.users.add(User(**data))
+        self._world.users.add(read_user(data))
         return self.describe()
 
     def issue_tokens(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class FaultLayer:
             await self._app(scope, receive, _Halving(send))
         else:
             if fault.kind is FaultKind.SLOW:
-                await asyncio.sleep(SLOW_SECONDS if fault.seconds is None else fault.seconds)
+                await asyncio.sleep(fault.seconds or SLOW_SECONDS)
             elif fault.kind is FaultKind.EXPIRED_TOKEN:
                 self._grants.expire(read_bearer(request) or "")
             await self._app(scope, receive, send)

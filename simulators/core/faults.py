@@ -15,7 +15,6 @@ import math
 import random
 import re
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +24,8 @@ from starlette.requests import Request
 RULES_COUNT_MAX = 1000
 CALLERS_COUNT_MAX = 10_000
 FAULT_STATE = "simulated_fault"
+STALE_SECONDS = 5.0
+"""How long reads stay stale when the fault does not say it."""
 
 
 class FaultKind(StrEnum):
@@ -33,18 +34,17 @@ class FaultKind(StrEnum):
     RATE_LIMITED = "rate_limited"  # with the hint of `seconds`, without one when it is None
     UNAVAILABLE = "unavailable"  # `status` instead of an answer, nothing done
     LOST_ANSWER = "lost_answer"  # done, and then `status` instead of the answer
-    SLOW = "slow"  # the answer comes `seconds` late
+    SLOW = "slow"  # the answer comes `seconds` late, or as late as is usual when they are 0 or None
     CUT_BODY = "cut_body"  # done, but half of the answer's body, then the connection closes
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the access token of this request ends now
     ROTATED_TOKEN = "rotated_token"  # noqa: S105 - the refresh token of this request is replaced by another
     CURSOR_RESET = "cursor_reset"  # the cursor of a change feed is no longer known
-    STALE = "stale"  # reads do not see what was written in the last `seconds`
+    STALE = "stale"  # reads do not see what was written in the last `seconds`; 0 and None as above
     REWRITTEN_BYTES = "rewritten_bytes"  # the bytes that are stored are not those that were sent
     TOO_MANY_WRITES = "too_many_writes"  # the provider's own refusal of writes that meet each other
     DUPLICATE_NAME = "duplicate_name"  # a second resource of the same name appears beside what is written
 
 
-WIRE_KINDS = frozenset({FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE, FaultKind.LOST_ANSWER, FaultKind.CUT_BODY})
 SAFE_KINDS = (FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE)
 """A client that repeats is always right after these: nothing was done."""
 
@@ -179,22 +179,12 @@ class Faults:
         return fault
 
 
+def count_stale_seconds(fault: Fault) -> float:
+    """How long ago something must have been written to be seen in spite of a stale read."""
+    return fault.seconds or STALE_SECONDS
+
+
 def take_fault(request: Request, kind: FaultKind) -> Fault | None:
     """The fault of this request if it is of this kind."""
     fault: Fault | None = request.scope.get(FAULT_STATE)
     return fault if fault is not None and fault.kind is kind else None
-
-
-def read_rule(data: Mapping[str, object]) -> Rule:
-    """A rule from JSON: the fields of Rule and Fault side by side; ValueError says what is wrong."""
-    values = dict(data)
-    try:
-        kind = FaultKind(str(values.pop("kind", "")))
-        fault_values = {name: values.pop(name) for name in ("seconds", "status") if name in values}
-        allowed = {"method", "path", "skip", "every", "times"}
-        if values.keys() - allowed:
-            raise ValueError(f"unknown: {', '.join(sorted(values.keys() - allowed))}")
-        re.compile(str(values.get("path", "")))
-        return Rule(fault=Fault(kind=kind, **fault_values), **values)  # type: ignore[arg-type]  # JSON, checked above
-    except (TypeError, re.error) as error:
-        raise ValueError(str(error)) from error

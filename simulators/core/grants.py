@@ -114,6 +114,8 @@ class Grants:
     _used: set[str] = field(default_factory=set)
     refresh_count: int = 0
     """How often a refresh token was used with success."""
+    refresh_asked_count: int = 0
+    """How often one was shown at all: some providers end everything when one that was spent comes again."""
 
     def register(self, client: Client) -> None:
         """From now on this client may ask; registering it again replaces it."""
@@ -162,6 +164,7 @@ class Grants:
 
     def refresh(self, refresh_token: str, *, client: Client) -> Tokens:
         """A new access token. The refresh token is replaced where tokens rotate, or `rotate_next` asked for it."""
+        self.refresh_asked_count += 1
         grant = self._refreshes.get(refresh_token)
         if grant is None or grant.client_id != client.client_id or grant.is_revoked:
             raise OAuthError("invalid_grant", "The refresh token is wrong, or its consent was taken back.")

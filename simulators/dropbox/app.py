@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from simulators.core.control import CONTROL_PREFIX, build_control_routes
 from simulators.core.fault_layer import FaultLayer
+from simulators.core.grants import OAuthError
 from simulators.core.samples import SampleFile, build_samples
 from simulators.core.users import User
 from simulators.core.world import World, build_world
@@ -128,8 +129,13 @@ def _build_web_routes(state: State) -> list[Route]:
         return await show_link(request, state)
 
     async def set_webhook(request: Request) -> Response:
-        data = await request.json()
-        is_set = await webhooks.subscribe(str(data["client_id"]), str(data["url"]))
+        try:
+            data = await request.json()
+            client_id, url = str(data["client_id"]), str(data["url"])
+            state.world.grants.get_client(client_id)
+        except (KeyError, TypeError, ValueError, OAuthError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        is_set = await webhooks.subscribe(client_id, url)
         return JSONResponse({"is_set": is_set}, status_code=200 if is_set else 400)
 
     return [

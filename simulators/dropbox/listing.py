@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from simulators.core.faults import FaultKind, take_fault
+from simulators.core.faults import FaultKind, count_stale_seconds, take_fault
 from simulators.dropbox.calls import NOBODY, Argument, Call, FolderPath, ReadPath, Routes, Tagged, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import BadRequestError, RouteError, inside
@@ -27,7 +27,6 @@ LIST_LIMIT = 500
 LIST_LIMIT_MAX = 2000
 LONGPOLL_SECONDS_MIN = 30
 LONGPOLL_SECONDS_MAX = 480
-STALE_SECONDS = 5.0
 
 routes = Routes()
 
@@ -338,7 +337,7 @@ def _is_hidden(call: Call, found: Found) -> bool:
     fault = take_fault(call.request, FaultKind.STALE)
     if fault is None or found.resource is None:
         return False
-    return _is_younger(call, found.resource, STALE_SECONDS if fault.seconds is None else fault.seconds)
+    return _is_younger(call, found.resource, count_stale_seconds(fault))
 
 
 def _refuse_stale(call: Call, resource: Resource) -> None:

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from simulators.core.faults import FaultKind, take_fault
+from simulators.core.faults import FaultKind, count_stale_seconds, take_fault
 from simulators.dropbox.calls import Argument, Call, FolderPath, Routes, Tagged, read_tag
 from simulators.dropbox.cursors import read_cursor, write_cursor
 from simulators.dropbox.errors import RouteError, inside
-from simulators.dropbox.listing import STALE_SECONDS
 from simulators.dropbox.metadata import build_deleted, build_metadata, get_ending
 from simulators.dropbox.tree import File, Folder, Resource, read_parts
 
@@ -143,7 +142,7 @@ def _get_index_time(call: Call) -> datetime | None:
     fault = take_fault(call.request, FaultKind.STALE)
     seconds = call.state.settings.search_lag_seconds
     if fault is not None:
-        seconds = STALE_SECONDS if fault.seconds is None else fault.seconds
+        seconds = count_stale_seconds(fault)
     return call.state.world.clock.now() - timedelta(seconds=seconds) if seconds else None
 
 

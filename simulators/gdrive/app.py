@@ -184,6 +184,10 @@ def _refuse_missing(call: Call) -> None:
 def _build_upload_endpoint(drive: Drive, method: Method) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         upload_id = request.query_params.get("upload_id")
+        if take_fault(request, FaultKind.TOO_MANY_WRITES):
+            async for _ in request.stream():
+                pass  # who is still sending would not hear the answer
+            raise DriveError.rate_limited()
         if upload_id is None:
             return _answer(call := _begin(drive, request, method), await uploads.upload(call))
         session = drive.sessions.get(upload_id)

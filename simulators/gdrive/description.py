@@ -37,8 +37,6 @@ class Method:
     request: str | None
     response: str | None
     scopes: frozenset[str]
-    has_upload: bool
-    has_download: bool
 
 
 def _build_parameters(raw: dict[str, Any]) -> dict[str, Parameter]:
@@ -66,8 +64,6 @@ def _build_method(name: str, raw: dict[str, Any], common: dict[str, Parameter]) 
         request=raw["request"],
         response=raw["response"],
         scopes=frozenset(raw["scopes"]),
-        has_upload=raw["has_upload"],
-        has_download=raw["has_download"],
     )
 
 

@@ -18,7 +18,7 @@ ACCESS_SECONDS = 3600
 
 @dataclass(slots=True)
 class Drive:
-    """`drive_ids` remembers which request made which shared drive, `consents` which user has seen which application."""
+    """`drive_ids` remembers which request made which shared drive."""
 
     world: World
     store: Store
@@ -27,7 +27,6 @@ class Drive:
     sessions: Sessions
     service_accounts: ServiceAccounts
     drive_ids: dict[tuple[int, str], str] = field(default_factory=dict)
-    consents: set[tuple[str, int]] = field(default_factory=set)
 
     async def aclose(self) -> None:
         """Gives back what is under way, and the world."""

@@ -81,7 +81,9 @@ class DriveError(Exception):
         )
 
     @classmethod
-    def rate_limited(cls, *, is_user: bool = True) -> Self:
-        if is_user:
-            return cls(403, "userRateLimitExceeded", "User Rate Limit Exceeded.", domain="usageLimits")
-        return cls(403, "rateLimitExceeded", "Rate Limit Exceeded", domain="usageLimits")
+    def rate_limited(cls) -> Self:
+        return cls(403, "userRateLimitExceeded", "User Rate Limit Exceeded.", domain="usageLimits")
+
+    @classmethod
+    def too_many_requests(cls) -> Self:
+        return cls(429, "rateLimitExceeded", "Rate Limit Exceeded", domain="usageLimits")

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from simulators.core.faults import FaultKind, take_fault
+from simulators.core.faults import FaultKind, count_stale_seconds, take_fault
 from simulators.gdrive import access, exports
 from simulators.gdrive.call import Call
 from simulators.gdrive.errors import DriveError
@@ -56,7 +56,7 @@ def get(call: Call) -> dict[str, Any] | Response:
 def create(call: Call) -> dict[str, Any]:
     file = create_file(call, dict(call.body), None, None)
     if take_fault(call.request, FaultKind.DUPLICATE_NAME):
-        create_file(call, call.body, None, None)
+        create_file(call, {name: value for name, value in call.body.items() if name != "id"}, None, None)
     return show(call, file)
 
 
@@ -151,7 +151,7 @@ def _search(call: Call) -> list[str]:
     ]
     stale = take_fault(call.request, FaultKind.STALE)
     if stale is not None:
-        seen_at = call.store.now() - timedelta(seconds=stale.seconds or 0)
+        seen_at = call.store.now() - timedelta(seconds=count_stale_seconds(stale))
         found = [file for file in found if file.created_at < seen_at]
     found.sort(key=lambda file: file.id)
     for key, is_descending in reversed(order or [(ORDERS["modifiedTime"], True)]):

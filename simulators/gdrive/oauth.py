@@ -88,9 +88,8 @@ class _SigningIn(SigningIn):
         self, code_request: CodeRequest, user: User, asked: dict[str, str]
     ) -> tuple[CodeRequest, dict[str, str]]:
         """A second consent brings no second refresh token, unless the client insists on asking the user again."""
-        consent = (code_request.client_id, user.number)
-        is_new = consent not in self._drive.consents or "consent" in asked.get("prompt", "").split()
-        self._drive.consents.add(consent)
+        has_consented = self.world.grants.has_grant(code_request.client_id, user_number=user.number)
+        is_new = not has_consented or "consent" in asked.get("prompt", "").split()
         completed = replace(code_request, wants_refresh=code_request.wants_refresh and is_new)
         return completed, {"scope": _write_scopes(code_request.scopes)}
 
@@ -117,11 +116,11 @@ class _SigningIn(SigningIn):
 
     async def create_service_account(self, request: Request) -> Response:
         """The key file of a new service account, {"name": "robot"}."""
-        form = json.loads(await read_body(request, FORM_BYTES_MAX) or b"{}")
         token_url = f"{get_origin(request)}{TOKEN_PATH}"
         try:
+            form = json.loads(await read_body(request, FORM_BYTES_MAX) or b"{}")
             return JSONResponse(self._drive.service_accounts.create(str(form["name"]), token_url=token_url))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
 
     async def revoke(self, request: Request) -> Response:
@@ -134,7 +133,6 @@ class _SigningIn(SigningIn):
         if grant is None or grant.is_revoked:
             return JSONResponse({"error": "invalid_token"}, status_code=400)
         grant.is_revoked = True
-        self._drive.consents.discard((grant.client_id, grant.user_number))
         return JSONResponse({})
 
 

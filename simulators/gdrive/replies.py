@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,12 +29,14 @@ class Replies:
             return JSONResponse({"error": "rate_limit_exceeded"}, status_code=429)
         if seconds is None:
             return refuse(DriveError.rate_limited())
-        answer = refuse(DriveError(429, "rateLimitExceeded", "Rate Limit Exceeded", domain="usageLimits"))
+        answer = refuse(DriveError.too_many_requests())
         answer.headers["Retry-After"] = str(max(0, round(seconds)))
         return answer
 
     def unavailable(self, request: Request, status: int) -> Response:
         if request.url.path in OAUTH_PATHS:
             return JSONResponse({"error": "internal_failure"}, status_code=status)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return refuse(DriveError.too_many_requests())
         reason, message = REASONS.get(status, ("backendError", "Backend Error"))
         return refuse(DriveError(status, reason, message))

@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from connectors.core.bytesource import ByteSource
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.exports import match_format
 from connectors.core.manifest import Capabilities, Field, Keys, Limits
 from connectors.core.resources import (
     ByteRange,
@@ -42,6 +43,10 @@ from tests.connectors.core.fakes import build_manifest
 from tests.connectors.core.memory import MemoryConnector, Node, build_resource
 from tests.servers.api import Caller
 
+DOCUMENT_ENDING = ".minutes"
+EXPORTS = {"html": "text/html", "epub": "application/epub+zip"}
+"""What the storage's own documents are exported as."""
+
 START = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
 OWNER = Permission(
     raw_id="owner-1", type="user", role="owner", email="olga@example.com", name="Olga Owner", raw_role="FULL_CONTROL"
@@ -53,6 +58,7 @@ MANIFEST = msgspec.structs.replace(
             get_quota=True,
             start_upload=True,
             list_versions=True,
+            open_export=True,
             list_trash=True,
             restore=True,
             restore_folder=True,
@@ -129,7 +135,11 @@ class SharingConnector(MemoryConnector):
     ) -> AsyncIterator[Download]:
         self._fail("open_download")
         node = self._node(file)
-        yield self._build_download(node.data, byte_range, name=node.name)
+        if node.name.endswith(DOCUMENT_ENDING):
+            async with self.open_export(file, next(iter(EXPORTS))) as download:
+                yield download
+        else:
+            yield self._build_download(node.data, byte_range, name=node.name)
 
     async def list_versions(self, file: RawId, *, cursor: str | None = None, limit: int = 1000) -> VersionPage:
         self._fail("list_versions")
@@ -143,6 +153,15 @@ class SharingConnector(MemoryConnector):
         self, file: RawId, version: VersionId, *, byte_range: ByteRange | None = None
     ) -> AsyncIterator[Download]:
         yield self._build_download(self._find_version(file, version), byte_range, name=self._node(file).name)
+
+    @asynccontextmanager
+    async def open_export(self, file: RawId, export_format: str) -> AsyncIterator[Download]:
+        self._fail("open_export")
+        node = self._node(file)
+        formats = EXPORTS if node.name.endswith(DOCUMENT_ENDING) else {}
+        ending = match_format(export_format, formats)
+        download = self._build_download(node.data, None, name=f"{node.name}.{ending}")
+        yield replace(download, size_bytes=None, media_type=formats[ending])
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         self._node(file).data = self._find_version(file, version)
@@ -325,7 +344,10 @@ def _describe(raw_id: RawId, node: Node) -> Resource:
     if not isinstance(resource, File):
         return resource
     media_type = "image/png" if resource.name.endswith(".png") else "text/plain"
-    return msgspec.structs.replace(resource, etag=_hash(node.data), modified_at=START, media_type=media_type)
+    formats = tuple(EXPORTS) if resource.name.endswith(DOCUMENT_ENDING) else ()
+    return msgspec.structs.replace(
+        resource, etag=_hash(node.data), modified_at=START, media_type=media_type, export_formats=formats
+    )
 
 
 def change_link(link: SharedLink, change: LinkChange) -> SharedLink:

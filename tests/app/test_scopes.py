@@ -10,6 +10,7 @@ from app.accounts.scopes import is_storage_granted, parse_scopes, select_service
 from tests.servers.api import Api, Caller
 
 SERVICES = ("s3", "webdav")
+BODY = {"raw_id": "a", "type": "file"}  # good where a route reads its body before it knows the account
 NEEDS_NO_STORAGE = {"", "/tokens", "/capabilities"}  # below /v1/accounts/{account_id}
 
 
@@ -86,14 +87,9 @@ def test_every_route_to_files_is_closed_when_scope_has_no_storage(api: Api, call
             url = re.sub(r"\{\w+\}", "root", caller.account_url + rest)
             for method in methods:
                 if method in {"get", "head", "post", "put", "patch", "delete"}:
-                    answer = token.request(method, url)
+                    answer = token.request(method, url, json=BODY)
                     walked.append((method, path))
-                    # A route that reads its body first may find that wrong before it knows the account.
-                    assert answer.status_code in {403, 400}, f"{method} {path}: {answer.status_code}"
-                    if answer.status_code == 400:
-                        assert "body" in answer.text or "query" in answer.text or "is required" in answer.text, (
-                            answer.text
-                        )
+                    assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
         assert token.get(caller.account_url).status_code == 200
     assert len(walked) > 30
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -167,3 +168,20 @@ def test_nothing_is_told_when_page_is_not_trusted(page: Page, caller: Caller) ->
     popup = open_popup(page)
     popup.wait_for_selector("text=is not among the application's trusted domains")
     assert page.evaluate("window.result") is None
+
+
+def test_only_the_page_that_is_named_is_told_when_another_one_has_opened_the_window(
+    page: Page, caller: Caller, site: str
+) -> None:
+    page.goto(site.replace("127.0.0.1", "localhost"))
+    page.evaluate("window.heard = []; addEventListener('message', (event) => heard.push(event.data))")
+    asked = {"client_id": caller.application_id, "response_type": "token", "scope": "local", "origin": site}
+    with page.expect_popup() as opened:
+        page.evaluate("(url) => { open(url); }", f"{caller.api.base_url}/v1/oauth?{urlencode(asked)}")
+    popup = opened.value
+    popup.fill("#root", ROOT)
+    popup.fill("#folder", caller.folder.name)
+    popup.click("button.button")
+    popup.wait_for_selector("#message")
+    assert "access_token" in str(popup.get_attribute("#message", "data-message"))
+    assert page.evaluate("heard") == []

@@ -117,10 +117,14 @@ class CheckingConnector(DelegatingConnector):
             )
         return await super().start_upload(parent, name, size_bytes=size_bytes, on_conflict=on_conflict)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
         self._need(self.capabilities.start_upload, "uploads in parts")
         check_part(session, number, source.size_bytes, self.manifest.limits)
-        return await super().put_part(session, number, source)
+        if number > 1 and previous is None and not self.capabilities.upload_parts_parallel:
+            raise _invalid_parts(f"parts go in order here, and part {number - 1} is missing; upload it first")
+        return await super().put_part(session, number, source, previous=previous)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         self._need(self.capabilities.start_upload, "uploads in parts")
@@ -162,6 +166,10 @@ class CheckingConnector(DelegatingConnector):
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         self._need(self.capabilities.list_versions, "versions")
         return await super().restore_version(file, version)
+
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        self._need(self.capabilities.open_export, "exports in a format of one's choice")
+        return super().open_export(file, export_format)
 
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         self._need(self.capabilities.list_trash, "a list of what was deleted")

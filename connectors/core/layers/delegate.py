@@ -120,8 +120,11 @@ class DelegatingConnector(Connector):
         call = self._inner.start_upload(parent, name, size_bytes=size_bytes, on_conflict=on_conflict)
         return await self._run("start_upload", parent, call)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
-        return await self._run("put_part", session.parent, self._inner.put_part(session, number, source))
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
+        call = self._inner.put_part(session, number, source, previous=previous)
+        return await self._run("put_part", session.parent, call)
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         return await self._run("finish_upload", session.parent, self._inner.finish_upload(session, parts))
@@ -152,6 +155,9 @@ class DelegatingConnector(Connector):
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         return await self._run("restore_version", file, self._inner.restore_version(file, version))
+
+    def open_export(self, file: RawId, export_format: str) -> AbstractAsyncContextManager[Download]:
+        return self._open("open_export", file, self._inner.open_export(file, export_format))
 
     async def list_trash(self, *, cursor: str | None = None, limit: int = 1000) -> Page:
         return await self._run("list_trash", "", self._inner.list_trash(cursor=cursor, limit=limit))

@@ -46,9 +46,11 @@ class WatchedConnector(DelegatingConnector):
             watched.size_bytes = _measure(source, replaced)
             return replaced
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
         with _Watched(self._observer, self.manifest.service, "put_part") as watched:
-            part = await self._inner.put_part(session, number, source)
+            part = await self._inner.put_part(session, number, source, previous=previous)
             watched.size_bytes = _measure(source, part)
             return part
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.connect.service import ATTEMPTS_MAX, delete_ended
 from app.core.clock import now
@@ -60,8 +60,9 @@ def test_token_comes_in_the_fragment_when_application_wants_one(browser: Browser
 
 
 def test_message_tells_the_opener_when_result_is_out_of_band(browser: Browser) -> None:
+    older = {"extra_data": "", "oob_loading_delay": "500", "referrer": "picker", "account_key": "1"}
     reply = browser.connect(
-        response_type="token", redirect_uri=OUT_OF_BAND, origin=ORIGIN, request_id="123", state="123"
+        response_type="token", redirect_uri=OUT_OF_BAND, origin=ORIGIN, request_id="123", state="123", **older
     )
     assert reply.status_code == 200
     assert not {"x-frame-options", "cross-origin-opener-policy"} & set(reply.headers)
@@ -284,8 +285,17 @@ def test_code_is_worth_nothing_when_it_comes_again_and_its_token_dies(browser: B
 
 def test_code_is_worth_nothing_when_its_minute_is_over(browser: Browser) -> None:
     code = read_query(browser.connect())["code"]
+    assert browser.caller.api.run(read_code_life(browser)) == timedelta(minutes=1)
     change(browser, update(AuthorizationCode).values(expires_at=now() - timedelta(seconds=1)))
     assert browser.exchange(code).json()["error"] == "invalid_grant"
+
+
+async def read_code_life(browser: Browser) -> timedelta:
+    """How long it is good."""
+    query = select(AuthorizationCode).order_by(AuthorizationCode.created_at.desc()).limit(1)
+    async with browser.caller.api.state.db.reading(is_newest=True) as session:
+        code = (await session.scalars(query)).one()
+    return code.expires_at - code.created_at
 
 
 def test_code_is_worth_nothing_when_account_is_disconnected(browser: Browser) -> None:

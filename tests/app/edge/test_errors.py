@@ -25,6 +25,7 @@ PUBLIC = {
     ErrorKind.PRECONDITION_FAILED: (412, "precondition_failed"),
     ErrorKind.NOT_MODIFIED: (500, "internal_error"),  # no route asks for it
     ErrorKind.RANGE_INVALID: (416, "range_not_satisfiable"),
+    ErrorKind.FORMAT_INVALID: (400, "invalid_parameters"),
     ErrorKind.CURSOR_INVALID: (400, "invalid_parameters"),
     ErrorKind.CURSOR_RESET: (400, "invalid_parameters"),
     ErrorKind.INVALID_PARTS: (400, "invalid_parameters"),

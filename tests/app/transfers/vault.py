@@ -243,7 +243,14 @@ class Vault(Connector):
         await self._end("start_upload")
         return self._session(upload_id, size_bytes)
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self,
+        session: UploadSession,
+        number: int,
+        source: ByteSource,
+        *,
+        previous: Part | None = None,  # noqa: ARG002 - that it is there is checked by the engine
+    ) -> Part:
         await self._begin("put_part")
         upload = self._upload(session)
         data = b"".join([chunk async for chunk in source.open()])

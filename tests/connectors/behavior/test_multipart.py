@@ -7,7 +7,7 @@ import pytest
 
 from connectors.core.bytesource import BytesSource
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import OnConflict, UploadSession
+from connectors.core.resources import OnConflict, Part, UploadSession
 from tests.connectors.behavior.space import FailingSource, Space, StalledSource, as_known, refused
 
 pytestmark = pytest.mark.needs("start_upload")
@@ -56,11 +56,10 @@ async def test_file_is_whole_when_parts_come_out_of_order(space: Space, whole: b
         space.folder, "a.bin", size_bytes=len(whole) if knows_size else None, on_conflict=OnConflict.FAIL
     )
     size = session.part_size_bytes
-    numbers = (2, 3, 1) if space.target.capabilities.upload_parts_parallel else (1, 2, 3)
-    parts = [
-        await space.connector.put_part(session, number, BytesSource(whole[(number - 1) * size : number * size]))
-        for number in numbers
-    ]
+    parts: list[Part] = []
+    for number in (2, 3, 1) if space.target.capabilities.upload_parts_parallel else (1, 2, 3):
+        source, previous = BytesSource(whole[(number - 1) * size : number * size]), parts[-1] if parts else None
+        parts.append(await space.connector.put_part(session, number, source, previous=previous))
     await space.holds()
     file = await space.connector.finish_upload(session, parts)
     assert (file.name, file.size_bytes) == ("a.bin", len(whole))
@@ -124,19 +123,27 @@ async def test_session_lives_on_when_parts_are_missing_at_the_end(
     space: Space, session: UploadSession, whole: bytes
 ) -> None:
     size = session.part_size_bytes
-    first = await space.connector.put_part(session, 1, BytesSource(whole[:size]))
-    third = await space.connector.put_part(session, 3, BytesSource(whole[2 * size :]))
+    sources = [BytesSource(whole[start : start + size]) for start in range(0, len(whole), size)]
+    first = await space.connector.put_part(session, 1, sources[0])
+    if space.target.capabilities.upload_parts_parallel:
+        third = await space.connector.put_part(session, 3, sources[2])
+    else:
+        with refused(ErrorKind.INVALID_PARTS):
+            await space.connector.put_part(session, 3, sources[2])
+        third = Part(3, len(whole) - 2 * size, first.receipt)
     for parts in ([first, third], [third], [first, first]):
         with refused(ErrorKind.INVALID_PARTS):
             await space.connector.finish_upload(session, parts)
     await space.holds()
-    second = await space.connector.put_part(session, 2, BytesSource(whole[size : 2 * size]))
+    second = await space.connector.put_part(session, 2, sources[1], previous=first)
+    third = await space.connector.put_part(session, 3, sources[2], previous=second)
     file = await space.connector.finish_upload(session, [third, second, first])
     assert await space.read(file.raw_id) == whole
 
 
 async def test_invalid_parts_when_an_inner_part_is_short(space: Space, session: UploadSession) -> None:
-    parts = [await space.connector.put_part(session, number, BytesSource(b"short")) for number in (1, 2)]
+    first = await space.connector.put_part(session, 1, BytesSource(b"short"))
+    parts = [first, await space.connector.put_part(session, 2, BytesSource(b"short"), previous=first)]
     with refused(ErrorKind.INVALID_PARTS):
         await space.connector.finish_upload(session, parts)
     await space.holds()

@@ -75,6 +75,7 @@ class MemoryConnector(Connector):
         self.calls: list[tuple[str, Any]] = []
         self.faults: dict[str, list[BaseException]] = {}
         self.parts: dict[int, bytes] = {}
+        self.previous: dict[int, Part | None] = {}  # what came with each part
         self.aborted_count = 0
         self.part_bytes = 4
         self.page_items = 2
@@ -208,7 +209,10 @@ class MemoryConnector(Connector):
         session: UploadSession,  # noqa: ARG002 - there is only one
         number: int,
         source: ByteSource,
+        *,
+        previous: Part | None = None,
     ) -> Part:
+        self.previous[number] = previous
         self.calls.append(("put_part started", number))
         data = b"".join([chunk async for chunk in source.open()])
 

@@ -124,6 +124,7 @@ async def test_path_is_refused_when_no_names_can_make_it_up(memory: MemoryConnec
         lambda c: c.search("a"),
         lambda c: c.get_quota(),
         lambda c: c.list_changes(),
+        lambda c: c.open_export(FILE, "pdf").__aenter__(),
         lambda c: c.list_trash(),
         lambda c: c.restore(Ref("file", FILE)),
         lambda c: c.get_thumbnail(FILE, size_px=1, image_format="png"),
@@ -200,6 +201,7 @@ async def test_folder_is_not_restored_when_only_files_can_be() -> None:
         (lambda c: c.put_part(session(250), 3, BytesSource(bytes(51))), "invalid_parts"),
         (lambda c: c.put_part(session(250), 4, EMPTY), "invalid_parts"),
         (lambda c: c.put_part(session(200), 3, EMPTY), "invalid_parts"),
+        (lambda c: c.put_part(session(200), 2, BytesSource(bytes(100))), "invalid_parts"),
         (lambda c: c.finish_upload(session(250), [Part(1, 100), Part(3, 50)]), "invalid_parts"),
         (lambda c: c.finish_upload(session(250), [Part(1, 100), Part(2, 100)]), "invalid_parts"),
         (lambda c: c.finish_upload(session(None), [Part(1, 99), Part(2, 100)]), "invalid_parts"),
@@ -229,8 +231,8 @@ async def test_path_passes_when_its_names_do(memory: MemoryConnector) -> None:
 
 async def test_parts_go_in_order_when_they_were_listed_in_another(memory: MemoryConnector) -> None:
     connector = CheckingConnector(memory)
-    for number, size in ((2, 50), (1, 100)):
-        await connector.put_part(session(150), number, BytesSource(bytes(size)))
+    first = await connector.put_part(session(150), 1, BytesSource(bytes(100)))
+    await connector.put_part(session(150), 2, BytesSource(bytes(50)), previous=first)
     file = await connector.finish_upload(session(150), [Part(2, 50), Part(1, 100)])
     assert file.size_bytes == 150
     assert memory.calls[-1] == ("finish_upload", [1, 2])

@@ -89,8 +89,10 @@ async def test_what_the_provider_can_do_passes_with_its_arguments(connector: Con
 
 async def test_parts_pass_with_their_session(connector: Connector, memory: Everything) -> None:
     session = await connector.start_upload(ROOT, "a", size_bytes=5, on_conflict=OnConflict.FAIL)
-    parts = [await connector.put_part(session, number, BytesSource(data)) for number, data in ((1, b"abcd"), (2, b"e"))]
-    await connector.finish_upload(session, parts)
+    first = await connector.put_part(session, 1, BytesSource(b"abcd"))
+    second = await connector.put_part(session, 2, BytesSource(b"e"), previous=first)
+    assert memory.previous == {1: None, 2: first}
+    await connector.finish_upload(session, [first, second])
     assert memory.tree() == {"/a": b"abcde"}
     await connector.abort_upload(session)
     assert memory.aborted_count == 1

@@ -34,14 +34,16 @@ class Watched(MemoryConnector):
         self.running_max = 0
         self.sources: list[ByteSource] = []
 
-    async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+    async def put_part(
+        self, session: UploadSession, number: int, source: ByteSource, *, previous: Part | None = None
+    ) -> Part:
         self.sources.append(source)
         self.running += 1
         self.running_max = max(self.running_max, self.running)
         try:
             await self.may_store.wait()
             await asyncio.sleep(0)
-            return await super().put_part(session, number, source)
+            return await super().put_part(session, number, source, previous=previous)
         finally:
             self.running -= 1
 
@@ -97,6 +99,10 @@ async def test_parts_go_one_by_one_when_the_connector_does_not_take_several(stre
     connector = Watched(parallel=1)
     await upload_in_parts(connector, ROOT, "a", stream(bytes(40)), on_conflict=FAIL, parts_parallel_max=8)
     assert connector.running_max == 1
+    assert connector.previous == {
+        1: None,
+        **{number: Part(number - 1, 4, f"receipt-{number - 1}") for number in range(2, 11)},
+    }
 
 
 async def test_single_part_is_streamed_when_the_size_is_known_and_kept_for_repeats_otherwise(stream: Stream) -> None:
@@ -260,7 +266,7 @@ async def test_upload_is_too_large_when_it_runs_out_of_part_numbers(stream: Stre
 
 async def test_part_that_was_not_read_to_its_end_is_an_error(stream: Stream) -> None:
     class Careless(Watched):
-        async def put_part(self, session: UploadSession, number: int, source: ByteSource) -> Part:
+        async def put_part(self, session: UploadSession, number: int, source: ByteSource, **_: Part | None) -> Part:
             await anext(source.open())
             return Part(number, session.part_size_bytes)
 

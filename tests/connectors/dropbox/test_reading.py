@@ -181,6 +181,18 @@ class TestDocuments:
             assert download.etag == file.etag
             assert b"".join([chunk async for chunk in download.chunks]) == b"<h1>Plan</h1>"
 
+    @pytest.mark.parametrize(("wish", "name"), [("md", "Plan.md"), ("text/markdown", "Plan.md"), ("html", "Plan.html")])
+    async def test_export_is_of_the_format_that_is_asked_for(self, connector: Connector, wish: str, name: str) -> None:
+        file = await put(connector, "Plan.paper", data=b"# Plan")
+        assert file.export_formats == ("html", "md")
+        async with connector.open_export(file.raw_id, wish) as download:
+            assert (download.name, download.etag, download.size_bytes) == (name, file.etag, 6)
+            assert b"".join([chunk async for chunk in download.chunks]) == b"# Plan"
+        with refused(ErrorKind.FORMAT_INVALID) as caught:
+            async with connector.open_export(file.raw_id, "pdf"):
+                pass
+        assert "html, md" in caught.value.message
+
     async def test_a_part_is_unsupported_and_an_old_etag_refused(self, connector: Connector) -> None:
         file = await put(connector, "Plan.paper")
         with refused(ErrorKind.UNSUPPORTED) as caught:

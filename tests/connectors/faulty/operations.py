@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from connectors.core.bytesource import ByteSource, BytesSource, StreamSource
 from connectors.core.connector import Connector
 from connectors.core.paging import walk
-from connectors.core.resources import ByteRange, File, OnConflict, Page, RawId, Resource
+from connectors.core.resources import ByteRange, File, OnConflict, Page, Part, RawId, Resource
 from tests.connectors.faulty.subject import FOLDER, Place, Tree, digest
 
 MIB = 2**20
@@ -147,10 +147,10 @@ async def upload_in_parts(stage: Stage) -> object:
     )
     try:
         sizes = range(0, len(LARGE), session.part_size_bytes)
-        parts = [
-            await stage.connector.put_part(session, number, BytesSource(LARGE[start : start + session.part_size_bytes]))
-            for number, start in enumerate(sizes, start=1)
-        ]
+        parts: list[Part] = []
+        for number, start in enumerate(sizes, start=1):
+            source, previous = BytesSource(LARGE[start : start + session.part_size_bytes]), parts[-1] if parts else None
+            parts.append(await stage.connector.put_part(session, number, source, previous=previous))
         return describe(await stage.connector.finish_upload(session, parts))
     except BaseException:
         await stage.connector.abort_upload(session)

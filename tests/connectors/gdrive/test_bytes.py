@@ -7,7 +7,7 @@ import pytest
 
 from connectors.core.bytesource import BytesSource, StreamSource
 from connectors.core.errors import ErrorKind
-from connectors.core.resources import ByteRange, OnConflict, PermissionChange
+from connectors.core.resources import ByteRange, OnConflict, Part, PermissionChange
 from simulators.core.faults import FaultKind
 from tests.connectors.behavior.space import refused, stream
 from tests.connectors.gdrive.conftest import ROOT, Account, Open
@@ -89,10 +89,11 @@ async def test_parts_are_whole_when_one_is_sent_twice_and_answers_get_lost(accou
     size = session.part_size_bytes
     data = bytes(range(251)) * (2 * size // 251 + 2000)
     account.fail(FaultKind.LOST_ANSWER, UPLOADS, method="PUT", times=3)
-    parts = []
+    parts: list[Part] = []
     for number in (1, 1, 2, 3):
         source = StreamSource(chunks(data[(number - 1) * size : number * size]))
-        parts.append(await account.connector.put_part(session, number, source))
+        previous = parts[-1] if number > 1 else None
+        parts.append(await account.connector.put_part(session, number, source, previous=previous))
     for _ in range(2):  # and is finished twice
         file = await account.connector.finish_upload(session, parts[1:])
         assert await account.read(file.raw_id) == data
@@ -101,8 +102,9 @@ async def test_parts_are_whole_when_one_is_sent_twice_and_answers_get_lost(accou
 
 async def test_invalid_parts_when_a_part_comes_before_the_one_that_it_follows(account: Account) -> None:
     session = await account.connector.start_upload(ROOT, "a.bin", size_bytes=None, on_conflict=OnConflict.FAIL)
+    part = Part(1, session.part_size_bytes, '{"writer": "another version"}')  # that Drive never got
     with refused(ErrorKind.INVALID_PARTS):
-        await account.connector.put_part(session, 2, BytesSource(b"x" * session.part_size_bytes))
+        await account.connector.put_part(session, 2, BytesSource(b"x" * session.part_size_bytes), previous=part)
 
 
 async def test_reader_gets_what_is_there_when_it_may_not_read_revisions(account: Account, open_as: Open) -> None:

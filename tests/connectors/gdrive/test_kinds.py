@@ -50,6 +50,42 @@ class TestDocuments:
             assert (download.name, download.media_type) == ("notes.md", "text/markdown")
             assert b"".join([chunk async for chunk in download.chunks]) == b"some words"
 
+    @pytest.mark.parametrize("wish", ["pdf", ".PDF", "application/pdf"])
+    async def test_export_is_of_the_format_that_is_asked_for_whatever_the_operator_chose(
+        self, open_as: Open, document: Ref, wish: str
+    ) -> None:
+        account = open_as(export_formats={"document": "md"})
+        async with account.connector.open_export(document.raw_id, wish) as download:
+            assert (download.name, download.media_type, download.size_bytes) == ("notes.pdf", "application/pdf", None)
+            assert b"".join([chunk async for chunk in download.chunks]).startswith(b"%PDF")
+
+    async def test_formats_are_told_with_the_document_and_when_another_is_asked_for(
+        self, account: Account, document: Ref
+    ) -> None:
+        file = await account.connector.get(document)
+        assert isinstance(file, File)
+        assert file.export_formats == ("docx", "pdf", "odt", "rtf", "txt", "md", "zip", "epub")
+        with refused(ErrorKind.FORMAT_INVALID) as caught:
+            async with account.connector.open_export(document.raw_id, "xlsx"):
+                pass
+        assert ", ".join(file.export_formats) in caught.value.message
+
+    async def test_shortcut_is_exported_as_the_document_that_it_leads_to(self, account: Account, document: Ref) -> None:
+        details = {"targetId": document.raw_id}
+        shortcut = Ref("file", create(account, name="to it", mimeType=f"{NATIVE}shortcut", shortcutDetails=details))
+        file = await account.connector.get(shortcut)
+        assert isinstance(file, File)
+        assert "md" in file.export_formats
+        async with account.connector.open_export(shortcut.raw_id, "md") as download:
+            assert b"".join([chunk async for chunk in download.chunks]) == b"some words"
+
+    async def test_unsupported_when_documents_of_its_type_are_not_exported(self, account: Account) -> None:
+        form = RawId(account.place.store(1, "form", b"", f"{NATIVE}form"))
+        for opening in (account.connector.open_export(form, "pdf"), account.connector.open_download(form)):
+            with refused(ErrorKind.UNSUPPORTED):
+                async with opening:
+                    pass
+
     async def test_unsupported_when_it_has_no_bytes_for_it(self, account: Account, document: Ref) -> None:
         (version,) = (await account.connector.list_versions(document.raw_id)).versions[-1:]
         assert version.size_bytes is None

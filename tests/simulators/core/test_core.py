@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from simulators.core.asking import read_budget, read_chance, read_rule, read_user
 from simulators.core.clock import Clock
 from simulators.core.contents import Contents
-from simulators.core.faults import Fault, FaultKind, Faults, Rule, read_rule
+from simulators.core.faults import Budget, Chance, Fault, FaultKind, Faults, Rule
 from simulators.core.grants import Client, CodeRequest, Grant, Grants, OAuthError, TokenExpiredError, TokenInvalidError
 from simulators.core.samples import build_samples
 
@@ -85,6 +88,7 @@ def test_a_refresh_token_is_good_once_when_they_rotate(grants: Grants) -> None:
     assert second is not None
     with pytest.raises(OAuthError):
         grants.refresh(first, client=CLIENT)
+    assert (grants.refresh_count, grants.refresh_asked_count) == (1, 2)
     assert grants.refresh(second, client=CLIENT).refresh_token not in {first, second, None}
 
 
@@ -97,10 +101,47 @@ def test_a_rule_meets_the_requests_that_it_names() -> None:
     assert faults.counts == {FaultKind.SLOW: 2}
 
 
-@pytest.mark.parametrize("data", [{}, {"kind": "slow", "colour": "red"}, {"kind": "slow", "path": "("}])
-def test_a_rule_is_refused_when_it_makes_no_sense(data: dict[str, object]) -> None:
+def test_what_is_asked_for_is_read_as_it_is_said() -> None:
+    rule = read_rule({"kind": "slow", "seconds": 2, "path": "/2/", "times": 1})
+    assert rule == Rule(fault=Fault(kind=FaultKind.SLOW, seconds=2), path="/2/", times=1)
+    chance = read_chance({"seed": 7, "kinds": ["stale"], "seconds": None})
+    assert (chance.every, chance.kinds, chance.seconds) == (3, (FaultKind.STALE,), None)
+    usual = read_chance({"seed": 7})
+    assert (usual.kinds, usual.seconds) == (Chance(seed=7).kinds, 0)
+    assert read_budget({"requests_max": 1, "seconds": 60}) == Budget(requests_max=1, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("read", "data"),
+    [
+        (read_rule, {}),
+        (read_rule, []),
+        (read_rule, {"kind": "slow", "colour": "red"}),
+        (read_rule, {"kind": "slow", "path": "("}),
+        (read_rule, {"kind": "slow", "every": 0}),
+        (read_rule, {"kind": "slow", "seconds": "2"}),
+        (read_rule, {"kind": "unavailable", "status": 1000}),
+        (read_chance, {"seed": 1, "every": 0}),
+        (read_chance, {"seed": 1, "kinds": []}),
+        (read_chance, {"seed": 1, "path": "("}),
+        (read_budget, {"requests_max": 0, "seconds": 60}),
+        (read_budget, {"requests_max": 1, "seconds": 60, "path": "("}),
+        (read_user, {"number": "4", "email": "d@example.com", "given_name": "D", "surname": "E"}),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_any_request_meets_it(
+    read: Callable[[object], object], data: object
+) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read_rule(data)
+        read(data)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), 1e13])
+def test_a_clock_stays_as_it_is_when_it_should_go_nowhere(seconds: float) -> None:
+    clock = Clock()
+    with pytest.raises(ValueError, match="never goes back"):
+        clock.advance(seconds)
+    assert clock.ahead == timedelta()
 
 
 def test_samples_are_the_same_when_the_seed_is() -> None:

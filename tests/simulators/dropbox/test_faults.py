@@ -154,6 +154,9 @@ def test_whoever_runs_it_changes_it_through_its_own_pages(place: Place) -> None:
             sdk.check_user("x")
         control.delete("/simulator/faults")
         assert sdk.check_user("x").result == "x"
+        for page, senseless in (("chance", {"seed": 1, "every": 0}), ("budget", {"requests_max": 0}), ("webhook", {})):
+            assert control.post(f"/simulator/{page}", json=senseless).status_code == 400
+        assert sdk.check_user("x").result == "x"
         control.post("/simulator/clock", json={"advance_seconds": 15_000})
         assert control.get("/simulator").json()["faults_done"] == {"unavailable": 1}
         assert control.post("/simulator/faults", json={"kind": "earthquake"}).status_code == 400

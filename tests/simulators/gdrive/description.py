@@ -6,19 +6,13 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from simulators.gdrive.discovery import load_document
+
 WRITTEN = Path(__file__).parents[3] / "simulators" / "gdrive" / "description.json"
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
-
-
-def load_discovery() -> dict[str, Any]:
-    """The discovery document that the official client carries."""
-    folder = resources.files("googleapiclient") / "discovery_cache" / "documents"
-    document: dict[str, Any] = json.loads((folder / "drive.v3.json").read_text())
-    return document
 
 
 def build_description(discovery: dict[str, Any]) -> dict[str, Any]:
@@ -61,8 +55,6 @@ def _build_method(method: dict[str, Any]) -> dict[str, Any]:
         "request": method.get("request", {}).get("$ref"),
         "response": method.get("response", {}).get("$ref"),
         "scopes": sorted(scope.removeprefix(SCOPE_PREFIX) for scope in method.get("scopes", [])),
-        "has_upload": method.get("supportsMediaUpload", False),
-        "has_download": method.get("supportsMediaDownload", False),
     }
 
 
@@ -72,4 +64,4 @@ def _build_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    WRITTEN.write_text(dump(build_description(load_discovery())))
+    WRITTEN.write_text(dump(build_description(load_document())))

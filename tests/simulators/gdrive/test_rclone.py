@@ -16,7 +16,8 @@ from simulators.gdrive.exports import DOCUMENT
 from tests.servers.missing import skipping_when_missing
 from tests.simulators.gdrive.rclone import Rclone, running_rclone_on_drive
 
-BIG_BYTES = 1024 * 1024 + 17
+CHUNK_BYTES = 256 * 1024
+BIG_BYTES = 4 * CHUNK_BYTES + 17
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def test_a_tree_is_the_same_by_its_hashes_when_it_was_copied_there(rclone: Rclon
     assert sorted(listed) == ["0;empty", f"{BIG_BYTES};sub/deep ü/big.bin", "5;a.txt", "5;sub/it's + b&c.txt"]
     assert rclone.place.world.grants.refresh_count >= 1
     assert rclone.detour.hosts == {"www.googleapis.com", "oauth2.googleapis.com"}
+    assert rclone.place.listening.requests.count(("POST", "/upload/drive/v3/files", 308)) == BIG_BYTES // CHUNK_BYTES
 
 
 def test_both_sides_are_equal_when_they_were_synced_after_changes(rclone: Rclone, tree: Path) -> None:

@@ -109,6 +109,7 @@ def test_a_call_is_refused_when_nobody_is_signed_in(place: Place, headers: dict[
     [
         (Fault(kind=FaultKind.RATE_LIMITED), 403, "userRateLimitExceeded", None),
         (Fault(kind=FaultKind.RATE_LIMITED, seconds=3), 429, "rateLimitExceeded", "3"),
+        (Fault(kind=FaultKind.UNAVAILABLE, status=429), 429, "rateLimitExceeded", None),
         (Fault(kind=FaultKind.UNAVAILABLE, status=500), 500, "internalError", None),
         (Fault(kind=FaultKind.UNAVAILABLE, status=503), 503, "backendError", None),
         (Fault(kind=FaultKind.EXPIRED_TOKEN), 401, "authError", None),
@@ -126,9 +127,24 @@ def test_a_fault_looks_like_drives_own_when_it_is_wanted(
         assert again.get("/drive/v3/files").json()["files"] == []
 
 
-def test_two_files_are_there_when_names_come_twice_on_purpose(place: Place, client: httpx.Client) -> None:
+@pytest.mark.parametrize("path", ["/drive/v3/files", "/upload/drive/v3/files"])
+def test_writes_are_refused_wherever_they_are_sent_when_they_meet_each_other(
+    place: Place, client: httpx.Client, path: str
+) -> None:
+    place.world.faults.add(Rule(fault=Fault(kind=FaultKind.TOO_MANY_WRITES), times=1))
+    content = {"json": {"name": "a"}} if path.startswith("/drive") else {"content": b"x" * 1_000_000}
+    assert read_reason(client.post(path, params={"uploadType": "media"}, **content)) == (403, "userRateLimitExceeded")
+    assert client.get("/drive/v3/files").json()["files"] == []
+
+
+@pytest.mark.parametrize("has_id", [False, True])
+def test_two_files_are_there_when_names_come_twice_on_purpose(
+    place: Place, client: httpx.Client, *, has_id: bool
+) -> None:
+    (chosen,) = client.get("/drive/v3/files/generateIds", params={"count": 1}).json()["ids"]
     place.world.faults.add(Rule(fault=Fault(kind=FaultKind.DUPLICATE_NAME), path="/files$", times=1))
-    client.post("/drive/v3/files", json={"name": "twin"})
+    made = client.post("/drive/v3/files", json={"name": "twin", **({"id": chosen} if has_id else {})})
+    assert made.status_code == 200
     assert [file["name"] for file in client.get("/drive/v3/files").json()["files"]] == ["twin", "twin"]
 
 
@@ -139,9 +155,12 @@ def test_other_bytes_are_stored_when_they_are_rewritten_on_purpose(place: Place,
     assert int(stored["size"]) > len(b"mine")
 
 
-def test_a_new_file_is_not_listed_yet_when_lists_are_late_on_purpose(place: Place, client: httpx.Client) -> None:
+@pytest.mark.parametrize("seconds", [60, 0, None])
+def test_a_new_file_is_not_listed_yet_when_lists_are_late_on_purpose(
+    place: Place, client: httpx.Client, seconds: float | None
+) -> None:
     client.post("/drive/v3/files", json={"name": "new"})
-    place.world.faults.add(Rule(fault=Fault(kind=FaultKind.STALE, seconds=60), path="/files$", times=1))
+    place.world.faults.add(Rule(fault=Fault(kind=FaultKind.STALE, seconds=seconds), path="/files$", times=1))
     assert client.get("/drive/v3/files").json()["files"] == []
     assert len(client.get("/drive/v3/files").json()["files"]) == 1
 

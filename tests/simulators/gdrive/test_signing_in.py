@@ -79,12 +79,14 @@ def test_a_second_consent_brings_no_refresh_token_when_it_is_not_asked_for_anew(
     place: Place, browser: httpx.Client
 ) -> None:
     tokens = []
-    for prompt in ({}, {}, {"prompt": "consent"}):
+    for prompt in ({}, {}, {"prompt": "consent"}, None):
+        if prompt is None:
+            place.world.grants.revoke_user(1)
         flow = build_flow(place)
-        url, _ = flow.authorization_url(access_type="offline", **prompt)
+        url, _ = flow.authorization_url(access_type="offline", **(prompt or {}))
         flow.fetch_token(code=answer_page(browser, url, user="1", decision="allow")["code"])
         tokens.append(bool(flow.credentials.refresh_token))
-    assert tokens == [True, False, True]
+    assert tokens == [True, False, True, True]
 
 
 def test_a_code_is_good_once_when_it_is_exchanged(place: Place, browser: httpx.Client) -> None:
