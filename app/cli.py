@@ -30,6 +30,7 @@ from app.core.logging import set_up_logging
 from app.core.migrating import get_head, migrate
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
+from app.demo import follow_demo
 from app.disconnecting.service import disconnect_account
 from app.operator_cli import operator_cli
 from app.resealing import reseal_all
@@ -102,7 +103,7 @@ def _run(operation: Callable[[State], Awaitable[ResultT]]) -> ResultT:
         finally:
             await state.aclose()
 
-    settings = Settings()
+    settings = follow_demo(Settings())
     if settings.is_embedded:
         migrate(settings)
     return asyncio.run(run())

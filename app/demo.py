@@ -79,9 +79,19 @@ def allow_this_machine(settings: Settings) -> Settings:
 
 def lead_to(settings: Settings, neighbors: Neighbors | None) -> Settings:
     """Sends connectors to the neighbors, except those that the operator told something himself."""
-    if neighbors is None:
-        return settings
-    return settings.model_copy(update={"connectors": {**neighbors.connectors, **settings.connectors}})
+    return settings if neighbors is None else _lead(settings, neighbors.connectors)
+
+
+def follow_demo(settings: Settings) -> Settings:
+    """Sends a command's connectors where this folder's demo last sent its own: what opens a stand-in of a provider is
+    nothing to show to the provider.
+    """
+    demo = _read(settings.demo_file)
+    return settings if demo is None else _lead(settings, demo.connectors)
+
+
+def _lead(settings: Settings, connectors: Mapping[str, Mapping[str, str]]) -> Settings:
+    return settings.model_copy(update={"connectors": {**connectors, **settings.connectors}})
 
 
 def show_metrics(settings: Settings, demo: Demo) -> Settings:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from app.core.settings import Settings
+from app.demo import follow_demo
 from app.doctor.configuration import (
     check_connectors,
     check_logs,
@@ -79,7 +80,7 @@ async def examine(
             went_well.add(check.name)
         yield replace(finding, name=check.name)
     if is_deep and went_well >= NEEDED_BY_PROVIDERS:
-        async for finding in examine_providers(settings, has_all_accounts=has_all_accounts):
+        async for finding in examine_providers(follow_demo(settings), has_all_accounts=has_all_accounts):
             yield finding
     elif is_deep:
         lacking = sorted(NEEDED_BY_PROVIDERS - went_well)

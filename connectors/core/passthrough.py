@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 import httpx
 
@@ -16,6 +17,7 @@ from connectors.core.raw import RawCall, RawReply
 from connectors.core.transport import build_body
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_SEPARATOR = re.compile(r"[/\\]")
 METHODS_REFUSED = frozenset({"CONNECT", "TRACE"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 PASSED_STATUSES = frozenset(range(300, 600)) - {401}
@@ -68,10 +70,16 @@ async def pass_through(
 
 
 def is_below(url: httpx.URL, base: httpx.URL) -> bool:
-    """True for an address on the same host and port, and at the path of `base` or below."""
+    """True for an address on the same host and port, and at the path of `base` or below, however it is spelled."""
     is_same_host = (url.scheme, url.netloc.lower()) == (base.scheme, base.netloc.lower())
     path, root = url.raw_path.partition(b"?")[0], base.raw_path.partition(b"?")[0].rstrip(b"/")
-    return is_same_host and not url.userinfo and (path == root or path.startswith(root + b"/"))
+    is_inside = path == root or path.startswith(root + b"/")
+    return is_same_host and not url.userinfo and is_inside and not has_dots(path.decode("ascii"))
+
+
+def has_dots(path: str) -> bool:
+    """True when some server may take a part of the path for the folder itself or the one above it."""
+    return any(part.partition(";")[0] in {".", ".."} for part in _SEPARATOR.split(unquote(path)))
 
 
 def _build_url(uri: str, base: httpx.URL) -> httpx.URL:

@@ -16,12 +16,12 @@ import httpx
 import msgspec
 
 from connectors.core.call import INTENT, Intent, Repeat
-from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
 from connectors.core.layers.retry import IS_DONE
 from connectors.core.passthrough import pass_through
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.stack import HttpSend
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.payloads import (
     Cursor,
     Entry,
@@ -236,6 +236,5 @@ def write_header(argument: Argument) -> str:
 def _decode(data: bytes, kind: type[PayloadT]) -> PayloadT:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        text = "Dropbox answered with something else than was expected"
-        raise ConnectorError(ErrorKind.UNEXPECTED, text, maybe_applied=True) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise build_unexpected() from error

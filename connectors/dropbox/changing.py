@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Folder, OnConflict, RawId, Ref, Resource
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.mapping import split_path
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.places import Place, find_after, find_place, find_places, put
@@ -29,7 +30,7 @@ class Changer:
         entry = await self.reader.api.create_folder(place.path)
         folder = await self.reader.describe(entry, {folder_path.lower(): parent})
         if not isinstance(folder, Folder):
-            raise AssertionError("what was made is a folder")  # noqa: TRY004 - nobody's type error
+            raise build_unexpected()
         return folder
 
     async def move(self, ref: Ref, name: str | None, parent: RawId | None) -> Resource:

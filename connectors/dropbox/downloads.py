@@ -12,6 +12,7 @@ from connectors.core.checked import give_checked
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.exports import match_format
 from connectors.core.media_types import read_media_type
+from connectors.core.moments import read_moment
 from connectors.core.resources import ByteRange, Download
 from connectors.dropbox.errors import read_reason
 from connectors.dropbox.hashing import ContentHash
@@ -101,7 +102,7 @@ def _build_download(reply: httpx.Response, entry: Entry, byte_range: ByteRange |
         size_bytes,
         content_range=content_range,
         etag=entry.rev,
-        modified_at=entry.server_modified,
+        modified_at=read_moment(entry.server_modified),
         name=entry.name,
     )
 
@@ -113,6 +114,6 @@ def _build_export(reply: httpx.Response, entry: Entry, told: ExportMetadata) -> 
         told.size,
         media_type=read_media_type(told.name),
         etag=entry.rev,
-        modified_at=entry.server_modified,
+        modified_at=read_moment(entry.server_modified),
         name=told.name,
     )

@@ -72,7 +72,7 @@ def classify_reply(reply: httpx.Response, body: bytes) -> ConnectorError | None:
         return None
     try:
         failure = msgspec.json.decode(body, type=_Failure)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _classify_text(reply, body)
     tags = list(read_tags(failure.error)) or failure.error_summary.rstrip("./").split("/")
     if reply.status_code == HTTPStatus.TOO_MANY_REQUESTS:
@@ -102,6 +102,12 @@ def build_error(tags: list[str]) -> ConnectorError | None:
             error.context[REASON] = "/".join(tags)
             return error
     return None
+
+
+def build_unexpected() -> ConnectorError:
+    """For an answer that is none to what was asked; it may have been done all the same."""
+    text = "Dropbox answered with something else than was expected"
+    return ConnectorError(ErrorKind.UNEXPECTED, text, maybe_applied=True)
 
 
 def read_reason(error: ConnectorError) -> str:

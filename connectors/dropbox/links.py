@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from connectors.core.call import Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.moments import read_moment
 from connectors.core.resources import Ref
 from connectors.core.sharing import Audience, LinkChange, SharedLink
 from connectors.dropbox.api import write_tag
@@ -141,7 +142,7 @@ def build_link(ref: Ref, link: LinkInfo) -> SharedLink:
         audience=OWN_AUDIENCES.get(audience, "members"),
         role="writer" if told.link_access_level and told.link_access_level.tag == "editor" else "reader",
         has_password=has_password,
-        expires_at=link.expires,
+        expires_at=read_moment(link.expires),
         can_download=told.allow_download,
     )
 

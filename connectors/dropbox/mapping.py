@@ -6,7 +6,9 @@ import re
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.media_types import read_media_type
+from connectors.core.moments import read_moment
 from connectors.core.resources import File, Folder, Parent, Permission, Quota, RawId, Resource, Role, Version, VersionId
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.manifest import MANIFEST
 from connectors.dropbox.payloads import Entry, Membership, Person, Space
 
@@ -52,6 +54,8 @@ def build_root() -> Folder:
 def build_resource(entry: Entry, parent_id: RawId | None, *, is_replacement: bool = False) -> Resource:
     """The file or folder, below a parent where that is known."""
     folder_path = split_path(entry.path_display or "")[0]
+    if not entry.id:
+        raise build_unexpected()
     parent = None if parent_id is None else Parent(parent_id, name_folder(folder_path))
     info = entry.sharing_info
     if not entry.is_file:
@@ -71,7 +75,7 @@ def build_resource(entry: Entry, parent_id: RawId | None, *, is_replacement: boo
         parent=parent,
         path=entry.path_display,
         size_bytes=entry.size if entry.is_downloadable else None,  # an export has another
-        modified_at=entry.server_modified,
+        modified_at=read_moment(entry.server_modified),
         media_type=read_media_type(entry.name),
         etag=entry.rev,
         is_downloadable=entry.is_downloadable or bool(entry.export_formats),
@@ -87,7 +91,7 @@ def build_version(entry: Entry, *, is_current: bool) -> Version:
     return Version(
         raw_id=VersionId(entry.rev or ""),
         size_bytes=entry.size if entry.is_downloadable else None,
-        modified_at=entry.server_modified,
+        modified_at=read_moment(entry.server_modified),
         etag=entry.rev,
         modifier_id=entry.sharing_info.modified_by if entry.sharing_info else None,
         is_current=is_current,

@@ -31,6 +31,6 @@ def read_notice(notice: Notice, secret: str) -> Hints:
         raise ConnectorError(ErrorKind.PERMISSION_DENIED, "the signature is not Dropbox's")
     try:
         told = msgspec.json.decode(notice.body, type=ChangeNotice)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConnectorError(ErrorKind.UNEXPECTED, "Dropbox sent a notice of another form") from error
     return Hints(account_keys=tuple(dict.fromkeys(told.list_folder.accounts)))

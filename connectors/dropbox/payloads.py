@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field
+
+from connectors.core.moments import Moment
+
+Size = Annotated[int, Meta(ge=0)]
 
 
 class Tag(Struct, frozen=True, gc=False):
@@ -43,9 +46,9 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     path_lower: str | None = None  # none where it cannot be reached from the account's root
     path_display: str | None = None
     rev: str | None = None
-    size: int | None = None
-    client_modified: datetime | None = None
-    server_modified: datetime | None = None
+    size: Size | None = None
+    client_modified: Moment | None = None
+    server_modified: Moment | None = None
     content_hash: str | None = None
     is_downloadable: bool = True
     export_info: ExportInfo | None = None
@@ -139,7 +142,7 @@ class LinkPermissions(Struct, frozen=True, gc=False, kw_only=True):
 class LinkInfo(Struct, frozen=True, gc=False, kw_only=True):
     url: str
     id: str = ""
-    expires: datetime | None = None
+    expires: Moment | None = None
     link_permissions: LinkPermissions
 
 

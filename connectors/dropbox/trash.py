@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Page, RawId
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.mapping import read_raw_id, split_path
 from connectors.dropbox.payloads import Entry
 from connectors.dropbox.places import find_place
@@ -66,7 +67,7 @@ async def restore(reader: Reader, file: RawId) -> File:
         restored = await bring_back(reader, place.path, gone.entry)
     described = await reader.describe(restored)
     if not isinstance(described, File):
-        raise AssertionError("only files are restored")  # noqa: TRY004 - nobody's type error
+        raise build_unexpected()
     return described
 
 

@@ -19,7 +19,7 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, OnConflict, Part, RawId, UploadSession
 from connectors.core.uploads import choose_part_bytes, read_part, upload_in_parts
 from connectors.dropbox.api import write_tag
-from connectors.dropbox.errors import read_reason
+from connectors.dropbox.errors import build_unexpected, read_reason
 from connectors.dropbox.hashing import hash_blocks, join_blocks
 from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST, PART_BYTES
 from connectors.dropbox.payloads import Entry
@@ -172,7 +172,7 @@ class Uploader:
             raise ConnectorError(ErrorKind.UNEXPECTED, "Dropbox stored other bytes than were sent; they were removed")
         file = await self.reader.describe(entry, target.known, is_replacement=place.before is not None)
         if not isinstance(file, File):
-            raise AssertionError("an upload makes a file")  # noqa: TRY004 - nobody's type error
+            raise build_unexpected()
         return file
 
     async def _undo(self, place: Place, entry: Entry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import File, RawId, VersionPage
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.mapping import build_version, read_version
 from connectors.dropbox.payloads import Entry, Revisions
 from connectors.dropbox.reading import Reader, get_path
@@ -37,7 +38,7 @@ async def restore_version(reader: Reader, file: RawId, version: str) -> File:
         raise ConnectorError(ErrorKind.NOT_FOUND, "the file has no such version")
     restored = await reader.describe(await bring_back(reader, get_path(current), old, current.rev))
     if not isinstance(restored, File):
-        raise AssertionError("only files have versions")  # noqa: TRY004 - nobody's type error
+        raise build_unexpected()
     return restored
 
 

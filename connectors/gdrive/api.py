@@ -5,6 +5,7 @@ https://developers.google.com/drive/api/reference/rest/v3
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,6 +20,7 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import EXPECTED_STATUSES, WHOLE_BODY_BYTES_MAX
 from connectors.core.passthrough import pass_through
 from connectors.core.raw import RawCall, RawReply
+from connectors.gdrive.errors import build_unexpected
 from connectors.gdrive.payloads import (
     FILE_FIELDS,
     PERMISSION_FIELDS,
@@ -45,6 +47,7 @@ ALL_DRIVES = {"supportsAllDrives": "true"}
 EVERYWHERE = {**ALL_DRIVES, "includeItemsFromAllDrives": "true"}
 DRIVE_FIELDS = "id,name,createdTime"
 CANCELLED_STATUS = 499
+RANGE_END = re.compile(r"[0-9]{1,18}")
 NOT_GIVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 PayloadT = TypeVar("PayloadT")
@@ -154,7 +157,7 @@ class Api:
         if reply.status_code != HTTPStatus.PERMANENT_REDIRECT:
             return self._read(_decode(reply, dict))
         last: str = reply.headers.get("range", "").rpartition("-")[2]
-        return int(last) + 1 if last.isdecimal() else 0
+        return int(last) + 1 if RANGE_END.fullmatch(last) else 0
 
     async def cancel_upload(self, url: str) -> None:
         """Forgets a resumable upload; one that is over or gone is no error."""
@@ -302,7 +305,10 @@ class Api:
             await reply.aclose()
 
     def _build_url(self, path: str, params: Mapping[str, str]) -> httpx.URL:
-        url = httpx.URL(path if "://" in path else self._origin + path)
+        try:
+            url = httpx.URL(path if "://" in path else self._origin + path)
+        except httpx.InvalidURL as error:  # it has an id, or is an address, that Drive told
+            raise build_unexpected() from error
         return url.copy_merge_params(params) if params else url
 
     def _read(self, raw: dict[str, Any]) -> DriveFile:
@@ -313,20 +319,15 @@ class Api:
 def _decode(reply: httpx.Response, kind: type[PayloadT]) -> PayloadT:
     try:
         return msgspec.json.decode(reply.content, type=kind)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise _unreadable() from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise build_unexpected() from error
 
 
 def _convert(raw: dict[str, Any], kind: type[PayloadT]) -> PayloadT:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise _unreadable() from error
-
-
-def _unreadable() -> ConnectorError:
-    text = "Google Drive's answer cannot be read"
-    return ConnectorError(ErrorKind.UNEXPECTED, text, maybe_applied=True)
+        raise build_unexpected() from error
 
 
 def _name(method: str, path: str) -> str:

@@ -12,6 +12,8 @@ import msgspec
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.sharing import Hints, Notice, Subscription
 from connectors.gdrive.drive import Drive
+from connectors.gdrive.errors import build_unexpected
+from connectors.gdrive.mapping import read_number
 from connectors.gdrive.payloads import Channel
 
 OPENED_MAX = 10  # whose answers get lost one after the other
@@ -70,9 +72,15 @@ async def _close(drive: Drive, subscription: Subscription) -> None:
 
 
 def _build(channel: Channel) -> Subscription:
-    ends_at = channel.expiration
     return Subscription(
         raw_id=channel.id,
-        expires_at=None if ends_at is None else datetime.fromtimestamp(int(ends_at) / 1000, UTC),
+        expires_at=None if channel.expiration is None else _read_end(channel.expiration),
         state={RESOURCE_ID: channel.resource_id},
     )
+
+
+def _read_end(told: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(read_number(told) / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as error:  # outside the calendar
+        raise build_unexpected() from error

@@ -37,6 +37,7 @@ from connectors.core.sharing import LinkChange, SharedLink, Subscription, Thumbn
 from connectors.gdrive import channels, links, listing, permissions, properties, trash, uploads
 from connectors.gdrive.downloads import open_download, open_revision
 from connectors.gdrive.drive import Drive, Target, escape
+from connectors.gdrive.errors import build_unexpected
 from connectors.gdrive.manifest import MANIFEST, ROOT
 from connectors.gdrive.mapping import build_quota, build_shared_drive
 from connectors.gdrive.payloads import SHORTCUT, DriveFile, Revision
@@ -82,7 +83,7 @@ class GoogleDriveConnector(Connector):
         target = await self._drive.choose_target(parent, name, OnConflict.FAIL)
         folder = await self._drive.build(await self._drive.create_folder(target))
         if not isinstance(folder, Folder):
-            raise AssertionError("a folder was made")  # noqa: TRY004 - not a caller's type error
+            raise build_unexpected()
         return folder
 
     async def update(self, ref: Ref, *, name: str | None = None, parent: RawId | None = None) -> Resource:
@@ -272,7 +273,7 @@ class GoogleDriveConnector(Connector):
     async def _build_file(self, file: DriveFile, *, is_replacement: bool = False) -> File:
         built = await self._drive.build(file, is_replacement=is_replacement)
         if not isinstance(built, File):
-            raise AssertionError("a file was stored")  # noqa: TRY004 - not a caller's type error
+            raise build_unexpected()
         return built
 
     async def _find(self, folder: RawId, name: str, *, wants_folder: bool) -> Resource | None:

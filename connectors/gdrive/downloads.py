@@ -14,10 +14,11 @@ import httpx
 
 from connectors.core.checked import give_checked
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.moments import read_moment
 from connectors.core.resources import ByteRange, Download
 from connectors.gdrive.drive import Drive
 from connectors.gdrive.exports import choose_format
-from connectors.gdrive.mapping import read_etag
+from connectors.gdrive.mapping import read_etag, read_number
 from connectors.gdrive.payloads import SHORTCUT, DriveFile, Revision
 from connectors.gdrive.uploads import Digests
 
@@ -46,7 +47,7 @@ async def open_download(
             return
         if if_match is not None and read_etag(file) != if_match:
             raise ConnectorError(ErrorKind.PRECONDITION_FAILED, "the file has changed since")
-        wanted = _Wanted(file, int(file.size or 0), byte_range)
+        wanted = _Wanted(file, read_number(file.size or "0"), byte_range)
         reply = await _open_current(drive, stack, wanted, if_match)
         yield await wanted.build(stack, reply)
 
@@ -66,7 +67,7 @@ async def open_revision(
         md5_checksum=revision.md5_checksum,
         head_revision_id=revision.id,
     )
-    wanted = _Wanted(old, int(revision.size), byte_range)
+    wanted = _Wanted(old, read_number(revision.size), byte_range)
     async with AsyncExitStack() as stack:
         reply = await stack.enter_async_context(drive.api.open_revision(file.id, revision.id, wanted.headers))
         yield await wanted.build(stack, reply)
@@ -113,7 +114,7 @@ class _Wanted:
             content_range=part,
             media_type=self.file.mime_type,
             etag=read_etag(self.file),
-            modified_at=self.file.modified_time,
+            modified_at=read_moment(self.file.modified_time),
             name=self.file.name,
         )
 
@@ -144,6 +145,6 @@ async def _open_export(drive: Drive, stack: AsyncExitStack, file: DriveFile, exp
         reply.aiter_raw(),
         None,
         media_type=media_type,
-        modified_at=file.modified_time,
+        modified_at=read_moment(file.modified_time),
         name=f"{file.name}.{ending}",
     )

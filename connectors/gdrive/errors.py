@@ -70,9 +70,14 @@ def classify_reply(reply: httpx.Response, body: bytes) -> ConnectorError | None:
     return None if meaning is None else ConnectorError(*meaning)
 
 
+def build_unexpected() -> ConnectorError:
+    """For an answer that makes no sense; what was asked for may have been done all the same."""
+    return ConnectorError(ErrorKind.UNEXPECTED, "Google Drive's answer cannot be read", maybe_applied=True)
+
+
 def _read_detail(body: bytes) -> Detail | None:
     try:
         errors = msgspec.json.decode(body, type=Refusal).error.errors
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return errors[0] if errors else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.moments import read_moment
 from connectors.core.resources import File, Folder, Parent, Permission, Quota, RawId, Resource, Role, Version, VersionId
 from connectors.gdrive.exports import EXPORTS
 from connectors.gdrive.manifest import ROOT
@@ -19,6 +21,8 @@ ROLES: dict[str, Role] = {
 }
 """Drive's roles in the contract's words."""
 
+DIGITS_MAX = 18  # below 2^63
+
 
 def build_resource(file: DriveFile, root_id: str, *, is_replacement: bool = False) -> Resource:
     """A file or folder; `root_id` is the real id of what is called root here."""
@@ -32,8 +36,8 @@ def build_resource(file: DriveFile, root_id: str, *, is_replacement: bool = Fals
             raw_id=raw_id,
             name=file.name,
             parent=parent,
-            created_at=file.created_time,
-            modified_at=file.modified_time,
+            created_at=read_moment(file.created_time),
+            modified_at=read_moment(file.modified_time),
             can_create_folders=can_write,
             can_upload_files=can_write,
             owner_id=owner_id,
@@ -45,8 +49,8 @@ def build_resource(file: DriveFile, root_id: str, *, is_replacement: bool = Fals
         name=file.name,
         parent=parent,
         size_bytes=_read_size(file),
-        created_at=file.created_time,
-        modified_at=file.modified_time,
+        created_at=read_moment(file.created_time),
+        modified_at=read_moment(file.modified_time),
         media_type=file.mime_type,
         etag=read_etag(file),
         hashes=read_hashes(file),
@@ -61,14 +65,16 @@ def build_resource(file: DriveFile, root_id: str, *, is_replacement: bool = Fals
 
 def build_shared_drive(drive: SharedDrive) -> Folder:
     """The top of a shared drive as a folder in the root."""
-    return Folder(raw_id=RawId(drive.id), name=drive.name, parent=Parent(ROOT), created_at=drive.created_time)
+    return Folder(
+        raw_id=RawId(drive.id), name=drive.name, parent=Parent(ROOT), created_at=read_moment(drive.created_time)
+    )
 
 
 def build_version(revision: Revision, *, is_current: bool, is_native: bool) -> Version:
     return Version(
         raw_id=VersionId(revision.id),
-        size_bytes=int(revision.size) if revision.size is not None and not is_native else None,
-        modified_at=revision.modified_time,
+        size_bytes=read_number(revision.size) if revision.size is not None and not is_native else None,
+        modified_at=read_moment(revision.modified_time),
         etag=None if is_native else revision.id,
         modifier_id=_read_user(revision.last_modifying_user),
         is_current=is_current,
@@ -92,9 +98,16 @@ def build_permissions(grants: Sequence[Grant]) -> list[Permission]:
 
 
 def build_quota(quota: StorageQuota | None) -> Quota:
-    total = int(quota.limit) if quota and quota.limit else None
-    used = int(quota.usage) if quota and quota.usage else None
+    total = read_number(quota.limit) if quota and quota.limit else None
+    used = read_number(quota.usage) if quota and quota.usage else None
     return Quota(total, used, None if total is None or used is None else max(0, total - used))
+
+
+def read_number(text: str) -> int:
+    """A number of Drive's, which it tells as a text; unexpected for one that is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
+        raise ConnectorError(ErrorKind.UNEXPECTED, "Google Drive tells a number that cannot be read")
+    return int(text)
 
 
 def read_etag(file: DriveFile) -> str | None:
@@ -123,7 +136,9 @@ def is_downloadable(file: DriveFile) -> bool:
 
 def _read_size(file: DriveFile) -> int | None:
     """That of the bytes that a download gives: what Drive says of documents is another."""
-    return int(file.size) if file.size is not None and not file.is_native and file.mime_type != SHORTCUT else None
+    return (
+        read_number(file.size) if file.size is not None and not file.is_native and file.mime_type != SHORTCUT else None
+    )
 
 
 def _read_user(user: User | None) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from connectors.core.moments import Moment
 
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
@@ -22,6 +23,9 @@ THUMBNAIL_FIELDS = "id,mimeType,trashed,driveId,thumbnailLink"
 LINK_FIELDS = "id,mimeType,trashed,driveId,webViewLink,copyRequiresWriterPermission"
 PERMISSION_FIELDS = "id,type,role,emailAddress,displayName,domain,permissionDetails(inherited)"
 REVISION_FIELDS = "id,mimeType,size,modifiedTime,md5Checksum,lastModifyingUser(permissionId)"
+
+
+Id = Annotated[str, Meta(min_length=1)]
 
 
 class User(Struct, frozen=True, rename="camel"):
@@ -44,13 +48,13 @@ class ShortcutDetails(Struct, frozen=True, rename="camel"):
 class DriveFile(Struct, frozen=True, rename="camel", kw_only=True):
     """A file, folder, shortcut or document of Drive's own. `raw` is all of it, where that was asked for."""
 
-    id: str
+    id: Id
     mime_type: str
     name: str = ""
     parents: tuple[str, ...] = ()
     size: str | None = None
-    created_time: datetime | None = None
-    modified_time: datetime | None = None
+    created_time: Moment | None = None
+    modified_time: Moment | None = None
     md5_checksum: str | None = None
     sha1_checksum: str | None = None
     sha256_checksum: str | None = None
@@ -85,9 +89,9 @@ class DriveFile(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class SharedDrive(Struct, frozen=True, rename="camel"):
-    id: str
+    id: Id
     name: str
-    created_time: datetime | None = None
+    created_time: Moment | None = None
 
 
 class FileList(Struct, frozen=True, rename="camel"):
@@ -105,7 +109,7 @@ class Revision(Struct, frozen=True, rename="camel"):
     id: str
     mime_type: str | None = None
     size: str | None = None
-    modified_time: datetime | None = None
+    modified_time: Moment | None = None
     md5_checksum: str | None = None
     last_modifying_user: User | None = None
 

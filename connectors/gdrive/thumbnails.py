@@ -20,7 +20,14 @@ async def get_thumbnail(drive: Drive, raw_id: str, size_px: int) -> Thumbnail | 
     """A picture whose longer side has that many pixels; None also where the token must not go to."""
     file = await drive.get_kind(Ref("file", RawId(raw_id)), THUMBNAIL_FIELDS)
     link = file.thumbnail_link
-    if link is None or not is_allowed_host(httpx.URL(link), drive.hosts):
+    if link is None or not _may_be_asked(link, drive):
         return None
     picture = await drive.api.get_picture(_SIZE.sub(f"=s{min(size_px, SIDE_PX_MAX)}", link))
     return None if picture is None else Thumbnail(*picture)
+
+
+def _may_be_asked(link: str, drive: Drive) -> bool:
+    try:
+        return is_allowed_host(httpx.URL(link), drive.hosts)
+    except httpx.InvalidURL:
+        return False

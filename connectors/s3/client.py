@@ -14,7 +14,7 @@ from connectors.core.bytesource import ByteSource
 from connectors.core.call import INTENT, Intent, Repeat
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
-from connectors.core.passthrough import pass_through
+from connectors.core.passthrough import has_dots, pass_through
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.stack import HttpSend
 from connectors.core.transport import build_body, build_url
@@ -109,7 +109,8 @@ class Client:
         """A request of the caller's own, to the account's bucket and folder or, if it shows all, to the store."""
         account, bucket = self._account, self._account.bucket or ""
         source = next((value for name, value in call.headers.items() if name.lower() == COPY_SOURCE), "")
-        if bucket and source and not unquote(source).lstrip("/").startswith(f"{bucket}/{account.prefix}"):
+        is_inside = unquote(source).lstrip("/").startswith(f"{bucket}/{account.prefix}") and not has_dots(source)
+        if bucket and source and not is_inside:
             raise ConnectorError(ErrorKind.ADDRESS_REFUSED, f"{COPY_SOURCE} must be in {account.place_name}")
         base = self.build_url(Place(bucket, account.prefix))
         return pass_through(self._send, call, base=base, extensions={REGION: self.find_region(bucket)})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from app.catalog.endpoints import LOGOS_PATH
 from app.core.clock import now
 from app.core.tokens import generate_token
+from app.routes import ROUTERS
 from app.storage.downloads import build_headers
 from tests.servers.api import Api, Caller
 
@@ -25,6 +28,19 @@ ELSEWHERE = (
 )
 """Paths that make careless servers redirect to another host."""
 
+UNDOCUMENTED = {
+    "GET /",
+    "GET /docs",
+    "GET /metrics",  # for whoever has the operator's token
+    "GET /v1/oauth/callback",  # these for the one browser where a journey began
+    "GET /v1/oauth/journeys/{journey}",
+    "GET /v1/oauth/journeys/{journey}/services/{service}",
+    "POST /v1/oauth/journeys/{journey}/cancel",
+    "POST /v1/oauth/journeys/{journey}/services/{service}",
+    f"GET {LOGOS_PATH}/{{logo}}",
+}
+"""The only routes that the document leaves out, so that no walk along it comes there."""
+
 VARYING = frozenset({"date", "x-request-id"})
 
 
@@ -34,6 +50,13 @@ def look(answer: httpx.Response) -> tuple[object, ...]:
     body.pop("id")
     headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
     return answer.status_code, headers, body
+
+
+@pytest.mark.usefixtures("api")
+def test_routes_that_the_document_leaves_out_are_the_listed_ones() -> None:
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    found = {f"{method} {each.path}" for each in routes if not each.include_in_schema for method in each.methods or ()}
+    assert found == UNDOCUMENTED
 
 
 @pytest.mark.parametrize("scheme", ["APIKey", "Bearer"])

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.architecture.tree import ROOT, list_files
-from tests.journeys.tour import MASKS, README
+from tests.journeys.tour import MASKS
 from tests.servers.ports import find_free_port
 from tests.servers.process import wait_until_ready
 
@@ -142,15 +142,15 @@ def check_printed_commands(run: Run) -> None:
 
 
 def check_simulators(run: Run) -> None:
-    """The demo's accounts at simulators work, in the API and on the command line that is told where they are."""
+    """The demo's accounts at simulators work, in the API and on the command line."""
     *_, last = [account["id"] for account in run.demo["accounts"]]
     assert len(run.demo["connectors"]) == len(run.demo["accounts"]) - 1
     for account in run.demo["accounts"]:
         storage = f"{run.demo['base_url']}/v1/accounts/{account['id']}/storage"
         assert run.curl(f"{storage}/folders/root/contents")["count"] > 3
-    (setting,) = re.findall(r"^(export KLOUDLESS_CONNECTORS=.*data/demo\.json.*)$", README.read_text(), re.MULTILINE)
-    checked = run.paste(f"{setting}\n.venv/bin/kloudless account check {last}")
+    checked = run.paste(f".venv/bin/kloudless account check {last}")
     assert b"status: ok\noauth_client: sandbox-client\n" in checked
+    run.paste(".venv/bin/kloudless doctor --deep")
 
 
 def check_life_of_a_file(run: Run) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from app.core.tokens import generate_token
+from connectors.core.oauth import generate_verifier
+from simulators.core.clock import Clock
+from simulators.core.grants import Grant, Grants
+from simulators.core.world import SANDBOX_CLIENT
 from tests.run import ROOT
 from tests.servers.process import running_server
 from tests.servers.secrecy import HIDDEN, check_written, find_leaks, mark
@@ -37,6 +43,18 @@ def test_case_fails_when_a_marked_secret_is_logged_in_it(tmp_path: Path, is_mark
     )
     assert ran.returncode == int(is_marked), ran.stdout
     assert ("secrets were written" in ran.stdout) == is_marked
+
+
+def issue() -> str:
+    """An access token of a simulator."""
+    grant = Grant(client_id=SANDBOX_CLIENT.client_id, user_number=1, scopes=frozenset())
+    return Grants(clock=Clock()).issue(grant).access_token
+
+
+@pytest.mark.parametrize("make", [generate_token, generate_verifier, issue])
+def test_secret_is_found_without_a_mark_when_our_programs_made_it(make: Callable[[], str]) -> None:
+    (leak,) = find_leaks(f"before {make()}")
+    assert leak.endswith(HIDDEN)
 
 
 def test_text_shows_where_a_secret_stands_but_not_the_secret() -> None:

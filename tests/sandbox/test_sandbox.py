@@ -26,7 +26,7 @@ from tests.servers.process import ROOT, build_command
 
 SANDBOX = "sandbox.cli"
 WAIT_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 10.0
+STOP_SECONDS_MAX = 60.0
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """Secrets that tests use, marked when they are made, and the search for them in what our programs write.
 
 As a plugin of pytest it fails every case during which one was written in the test process; `check_written` is for what
-other processes wrote.
+other processes wrote. What our programs make in the test process is marked by itself: tokens, codes, names of journeys
+and consents, and all that simulators issue.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 HEAD_CHARACTERS = 12  # what is searched for first; shorter ones are no secrets
 SHOWN_CHARACTERS = 60
+MADE_BYTES_MIN = 32  # of what is made to be a secret, and not only to be unique
 HIDDEN = "[secret]"
 GREETING = re.compile(r"Kloudless is ready\..*path=/hello\.txt'\n\n?|Stopped\.\n", re.DOTALL)
 """What `serve --demo` says to people, which shows the demo's key."""
@@ -28,6 +31,17 @@ def mark(secret: str) -> str:
     if len(secret) >= HEAD_CHARACTERS:
         _marked[secret[:HEAD_CHARACTERS]].add(secret)
     return secret
+
+
+_make = secrets.token_urlsafe
+
+
+def _make_marked(nbytes: int | None = None) -> str:
+    made = _make(nbytes)
+    return mark(made) if nbytes is None or nbytes >= MADE_BYTES_MIN else made
+
+
+secrets.token_urlsafe = _make_marked
 
 
 def mark_data(data: Path) -> None:

@@ -106,8 +106,9 @@ class TestBucket:
 
     def test_other_buckets_are_not_copied_from(self, bucket: tuple[Raw, S3Server]) -> None:
         raw, server = bucket
-        answer = raw.call(f"/{server.bucket}/a", "PUT", headers={"X-Amz-Copy-Source": "/other/a"})
-        assert read_error(answer) == (403, "forbidden")
+        for source in ("/other/a", f"/{server.bucket}/../other/a", f"/{server.bucket}/%2e%2e/other/a"):
+            answer = raw.call(f"/{server.bucket}/a", "PUT", headers={"X-Amz-Copy-Source": source})
+            assert read_error(answer) == (403, "forbidden")
 
 
 class TestCollection:
@@ -125,8 +126,22 @@ class TestCollection:
     def test_moving_elsewhere_is_refused(self, collection: tuple[Raw, WebDavServer]) -> None:
         raw, server = collection
         path = httpx.URL(server.url).path.rstrip("/")
-        answer = raw.call(f"{path}/a", "MOVE", headers={"Destination": "http://example.com/a"})
-        assert read_error(answer) == (403, "forbidden")
+        for target in ("http://example.com/a", f"{server.url.rstrip('/')}/%2e%2e/a"):
+            answer = raw.call(f"{path}/a", "MOVE", headers={"Destination": target})
+            assert read_error(answer) == (403, "forbidden")
+
+    def test_folder_beside_the_accounts_own_is_refused(
+        self, client: httpx.Client, collection: tuple[Raw, WebDavServer]
+    ) -> None:
+        server, (own, other) = collection[1], (secrets.token_hex(6), secrets.token_hex(6))
+        for name in (own, other):
+            (server.root / name).mkdir()
+            (server.root / name / "a.txt").write_text(name)
+        place = f"{server.url}{own}/"
+        raw = connect(client, "webdav", {"url": place, "username": server.user, "password": server.password})
+        path = httpx.URL(place).path
+        assert raw.call(f"{path}a.txt").text == own
+        assert read_error(raw.call(f"{path}%2e%2e/{other}/a.txt")) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("headers", [{}, {URI: ""}, {URI: "/" + "x" * 20_000}])

@@ -150,7 +150,7 @@ async def test_account_stays_in_its_own_place(server: ScriptedServer, account: A
     assert last(server).target == uri
 
 
-@pytest.mark.parametrize("uri", ["/", "/bucket2/a", "/a/bucket/", "/Bucket/a", "/%62ucket/a"])
+@pytest.mark.parametrize("uri", ["/", "/bucket2/a", "/a/bucket/", "/Bucket/a", "/%62ucket/a", "/bucket/../a"])
 async def test_place_beside_the_accounts_own_is_refused(server: ScriptedServer, account: Account, uri: str) -> None:
     account.place = "/bucket/"
     with pytest.raises(ConnectorError) as caught:
@@ -160,7 +160,29 @@ async def test_place_beside_the_accounts_own_is_refused(server: ScriptedServer, 
     assert server.seen == []
 
 
-@pytest.mark.parametrize("uri", ["/a/../b", "/a/%2e%2e/b", "/a\\b"])
+@pytest.mark.parametrize(
+    "uri", ["%2e%2e/b", ".%2E/b", "%2e%2e%2fb", "a/..%2f../b", "..%5cb", "..\\b", "..;/b", "%2e%2e", "a/%2e/b"]
+)
+async def test_place_above_is_refused_when_dots_are_spelled_in_another_way(
+    server: ScriptedServer, account: Account, uri: str
+) -> None:
+    account.place = "/bucket/"
+    with pytest.raises(ConnectorError) as caught:
+        async with account.call("GET", f"/bucket/{uri}"):
+            pass
+    assert caught.value.kind is ErrorKind.ADDRESS_REFUSED
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("uri", ["/bucket/a..b", "/bucket/..a", "/bucket/a...", "/bucket/a?prefix=../b"])
+async def test_name_with_dots_in_it_stays_a_name(server: ScriptedServer, account: Account, uri: str) -> None:
+    account.place = "/bucket/"
+    async with account.call("GET", uri):
+        pass
+    assert last(server).target == uri
+
+
+@pytest.mark.parametrize("uri", ["/a/../b", "/a\\b"])
 async def test_address_that_would_be_changed_on_its_way_is_refused(
     server: ScriptedServer, account: Account, uri: str
 ) -> None:
