@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from app.accounts.credentials import open_credentials
 from app.accounts.renewing import AccountTokens
-from app.accounts.repository import AccountRepository
-from app.accounts.rows import AccountRow, build_row
+from app.accounts.repository import look_up_row, look_up_token
+from app.accounts.rows import AccountRow
 from app.accounts.scopes import is_storage_granted
 from app.applications.service import find_application_id_by_key, is_application_live
 from app.core.errors import ApiError, ErrorCode
@@ -95,12 +95,11 @@ async def find_token_caller(
     token_hash = hash_token(token)
 
     async def load() -> Caller | None:
-        async with state.db.reading() as session:
-            found = await AccountRepository(session).find_token(token_hash)
+        found = await look_up_token(state.db, token_hash)
         if found is None:
             return None
-        row, account = found
-        return Caller(account.application_id, account.id, token_hash, row.scope)
+        application_id, account_id, scope = found
+        return Caller(application_id, account_id, token_hash, scope)
 
     caller = await state.cache.get(f"token:{token_hash}", load, before_load=before_look_up)
     if caller is None or not await is_application_live(state, caller.application_id):
@@ -110,13 +109,7 @@ async def find_token_caller(
 
 async def load_row(state: State, account_id: int) -> AccountRow | None:
     """The account's row, remembered for a few seconds."""
-
-    async def load() -> AccountRow | None:
-        async with state.db.reading() as session:
-            account = await AccountRepository(session).find(account_id)
-        return None if account is None else build_row(account)
-
-    return await state.cache.get(f"account:{account_id}", load)
+    return await state.cache.get(f"account:{account_id}", lambda: look_up_row(state.db, account_id))
 
 
 async def authorize(request: Request, account_id: str, *, needs_storage: bool = False) -> tuple[Caller, AccountRow]:

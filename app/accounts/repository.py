@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, or_, select, update
 
-from app.core.db import Repository
+from app.accounts.rows import FIELDS, AccountRow
+from app.core.db import Database, Repository
 from app.models import Account, Application, BearerToken, Link
 
 
@@ -39,16 +40,6 @@ class AccountRepository(Repository):
                 Account.identity_key == identity_key,
             )
         )
-
-    async def find_token(self, token_hash: str) -> tuple[BearerToken, Account] | None:
-        row = (
-            await self._session.execute(
-                select(BearerToken, Account)
-                .join(Account, Account.id == BearerToken.account_id)
-                .where(BearerToken.token_hash == token_hash, Account.deleted_at.is_(None))
-            )
-        ).first()
-        return None if row is None else (row[0], row[1])
 
     async def list_page(
         self, wanted: AccountFilter, *, application_id: str | None, offset: int, limit: int
@@ -145,6 +136,28 @@ class AccountRepository(Repository):
     async def list_sealed(self, *, after_id: int, limit: int) -> list[Account]:
         query = select(Account).where(Account.id > after_id, Account.sealed_credentials.is_not(None))
         return list(await self._session.scalars(query.order_by(Account.id).limit(limit).with_for_update()))
+
+
+_ROW = select(*(getattr(Account, field) for field in FIELDS)).where(
+    Account.id == bindparam("account_id"), Account.deleted_at.is_(None)
+)
+_TOKEN = (
+    select(Account.application_id, Account.id, BearerToken.scope)
+    .join(Account, Account.id == BearerToken.account_id)
+    .where(BearerToken.token_hash == bindparam("token_hash"), Account.deleted_at.is_(None))
+)
+
+
+async def look_up_row(db: Database, account_id: int) -> AccountRow | None:
+    """What most requests need, without a session; so is the next."""
+    found = await db.look_up(_ROW, account_id=account_id)
+    return None if found is None else AccountRow(**found)
+
+
+async def look_up_token(db: Database, token_hash: str) -> tuple[str, int, str] | None:
+    """A token's application, account and scope."""
+    found = await db.look_up(_TOKEN, token_hash=token_hash)
+    return None if found is None else (found["application_id"], found["id"], found["scope"])
 
 
 def _select(wanted: AccountFilter, application_id: str | None) -> Select[Account]:

@@ -34,9 +34,9 @@ class AccountRow:
     modified_at: datetime
 
 
-_FIELDS = tuple(AccountRow.__dataclass_fields__)
+FIELDS = tuple(AccountRow.__dataclass_fields__)
 
 
 def build_row(account: Account) -> AccountRow:
     """The row as a value that needs no session."""
-    return AccountRow(**{field: getattr(account, field) for field in _FIELDS})
+    return AccountRow(**{field: getattr(account, field) for field in FIELDS})

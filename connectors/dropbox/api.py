@@ -7,7 +7,7 @@ https://www.dropbox.com/developers/documentation/http/documentation#formats
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ import msgspec
 
 from connectors.core.call import INTENT, Intent, Repeat
 from connectors.core.layers.classify import WHOLE_BODY_BYTES_MAX
+from connectors.core.layers.retry import IS_DONE
 from connectors.core.passthrough import pass_through
 from connectors.core.raw import RawCall, RawReply
 from connectors.core.stack import HttpSend
@@ -92,14 +93,13 @@ class Api:
         return await self.ask("files/search/continue_v2", {"cursor": cursor}, Found)
 
     async def create_folder(self, path: str) -> Entry:
-        return await self._change("files/create_folder_v2", {"path": path}, Repeat.IDEMPOTENT)
+        return await self._change("files/create_folder_v2", {"path": path})
 
     async def move(self, path: str, target: str) -> Entry:
-        return await self._change("files/move_v2", {"from_path": path, "to_path": target}, Repeat.IDEMPOTENT)
+        return await self._change("files/move_v2", {"from_path": path, "to_path": target})
 
-    async def copy(self, path: str, target: str, *, renames: bool) -> Entry:
-        argument = {"from_path": path, "to_path": target, "autorename": renames}
-        return await self._change("files/copy_v2", argument, Repeat.UNSAFE)
+    async def copy(self, path: str, target: str) -> Entry:
+        return await self._change("files/copy_v2", {"from_path": path, "to_path": target})
 
     async def delete(self, path: str, *, rev: str | None = None) -> None:
         argument = {"path": path} if rev is None else {"path": path, "parent_rev": rev}
@@ -114,9 +114,9 @@ class Api:
         argument = {"path": path, "mode": write_tag(mode), "limit": limit, "include_restorable_info": True, **more}
         return await self.ask("files/list_revisions", argument, Revisions)
 
-    async def restore(self, path: str, rev: str) -> Entry:
-        reply = await self.ask("files/restore", {"path": path, "rev": rev}, msgspec.Raw, Repeat.IDEMPOTENT)
-        return self.read(reply)
+    async def restore(self, path: str, rev: str, is_done: Callable[[], Awaitable[bool]]) -> Entry:
+        argument = {"path": path, "rev": rev}
+        return self.read(await self.ask("files/restore", argument, msgspec.Raw, Repeat.IDEMPOTENT, is_done))
 
     # ---- bytes
 
@@ -141,23 +141,23 @@ class Api:
         request.extensions[WHOLE_BODY_BYTES_MAX] = REPLY_BYTES_MAX
         return (await self.send(request)).content
 
-    async def upload(self, commit: Argument, data: bytes, content_hash: str, repeat: Repeat) -> Entry:
+    async def upload(self, commit: Argument, data: bytes, content_hash: str) -> Entry:
         argument = {**commit, "content_hash": content_hash}
-        return self.read(await self._send_bytes("files/upload", argument, data, msgspec.Raw, repeat))
+        return self.read(await self._send_bytes("files/upload", argument, data, msgspec.Raw))
 
     async def start_session(self) -> str:
         argument = {"session_type": write_tag("concurrent")}
-        started = await self._send_bytes("files/upload_session/start", argument, b"", Session, Repeat.IDEMPOTENT)
+        started = await self._send_bytes("files/upload_session/start", argument, b"", Session)
         return started.session_id
 
     async def append(self, session_id: str, offset: int, data: bytes, content_hash: str, *, is_last: bool) -> None:
         cursor = {"session_id": session_id, "offset": offset}
         argument = {"cursor": cursor, "close": is_last, "content_hash": content_hash}
-        await self._send_bytes("files/upload_session/append_v2", argument, data, msgspec.Raw, Repeat.IDEMPOTENT)
+        await self._send_bytes("files/upload_session/append_v2", argument, data, msgspec.Raw)
 
-    async def finish_session(self, session_id: str, size_bytes: int, commit: Argument, repeat: Repeat) -> Entry:
+    async def finish_session(self, session_id: str, size_bytes: int, commit: Argument) -> Entry:
         argument = {"cursor": {"session_id": session_id, "offset": size_bytes}, "commit": commit}
-        return self.read(await self._send_bytes("files/upload_session/finish", argument, b"", msgspec.Raw, repeat))
+        return self.read(await self._send_bytes("files/upload_session/finish", argument, b"", msgspec.Raw))
 
     # ---- how all are called
 
@@ -177,11 +177,18 @@ class Api:
         return msgspec.structs.replace(entry, raw=_decode(bytes(raw), dict))
 
     async def ask(
-        self, route: str, argument: Argument | None, kind: type[PayloadT], repeat: Repeat = Repeat.SAFE
+        self,
+        route: str,
+        argument: Argument | None,
+        kind: type[PayloadT],
+        repeat: Repeat = Repeat.SAFE,
+        is_done: Callable[[], Awaitable[bool]] | None = None,
     ) -> PayloadT:
         """JSON to a route, and its JSON."""
         request = self._build(f"{self.api_url}/2/{route}", repeat, route, msgspec.json.encode(argument))
         request.headers["Content-Type"] = "application/json"
+        if is_done is not None:
+            request.extensions[IS_DONE] = is_done
         return _decode((await self.send(request)).content, kind)
 
     @asynccontextmanager
@@ -201,13 +208,11 @@ class Api:
         request.headers.update({"Dropbox-API-Arg": write_header(argument), "Accept-Encoding": "identity"})
         return request
 
-    async def _change(self, route: str, argument: Argument, repeat: Repeat) -> Entry:
-        return self.read((await self.ask(route, argument, Result, repeat)).metadata)
+    async def _change(self, route: str, argument: Argument) -> Entry:
+        return self.read((await self.ask(route, argument, Result, Repeat.IDEMPOTENT)).metadata)
 
-    async def _send_bytes(
-        self, route: str, argument: Argument, data: bytes, kind: type[PayloadT], repeat: Repeat
-    ) -> PayloadT:
-        request = self._build(f"{self.content_url}/2/{route}", repeat, route, data)
+    async def _send_bytes(self, route: str, argument: Argument, data: bytes, kind: type[PayloadT]) -> PayloadT:
+        request = self._build(f"{self.content_url}/2/{route}", Repeat.IDEMPOTENT, route, data)
         request.headers.update({"Dropbox-API-Arg": write_header(argument), "Content-Type": "application/octet-stream"})
         return _decode((await self.send(request)).content, kind)
 

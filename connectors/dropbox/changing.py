@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Folder, OnConflict, RawId, Ref, Resource
-from connectors.dropbox.errors import build_unexpected, read_reason
+from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.mapping import split_path
 from connectors.dropbox.payloads import Entry
+from connectors.dropbox.places import Place, find_after, find_place, find_places, put
 from connectors.dropbox.reading import Reader, get_path
-from connectors.dropbox.uploads import find_free_name
 
 ASIDE_CHARACTERS_MAX = 200  # of a name that another one is made of
 
@@ -26,12 +26,8 @@ class Changer:
     async def create_folder(self, parent: RawId, name: str) -> Folder:
         """A new folder."""
         folder_path = await self.reader.get_folder_path(parent)
-        path = f"{folder_path}/{name}"
-        there = await self.reader.find(path)  # else a repeat could not tell its own folder from one that was there
-        if there is not None:
-            conflict = Ref("file" if there.is_file else "folder", RawId(there.id))
-            raise ConnectorError(ErrorKind.ALREADY_EXISTS, "the name is taken", conflict=conflict)
-        entry = await self.reader.api.create_folder(path)
+        place = await find_place(self.reader, folder_path, name, OnConflict.FAIL)
+        entry = await self.reader.api.create_folder(place.path)
         folder = await self.reader.describe(entry, {folder_path.lower(): parent})
         if not isinstance(folder, Folder):
             raise build_unexpected()
@@ -45,24 +41,29 @@ class Changer:
         target = f"{folder_path}/{name or own_name}"
         known = {} if parent is None else {folder_path.lower(): parent}
         if folder_path.lower() != here.lower() or own_name != (name or own_name):
-            entry = await self._move(entry, target)
+            entry = await self._rename(entry, target)
         return await self.reader.describe(entry, known)
 
     async def copy(self, ref: Ref, parent: RawId, name: str | None, on_conflict: OnConflict) -> Resource | None:
         """The same once more; None where that would replace a file, which Dropbox does not do by itself."""
         entry = await self.reader.look(ref.raw_id, ref.kind)
         folder_path = await self.reader.get_folder_path(parent)
-        renames = on_conflict is OnConflict.RENAME
-        name = name or entry.name
-        if renames:
-            name = await find_free_name(self.reader, folder_path, name)
+        is_replacing = on_conflict is OnConflict.REPLACE
+        policy = OnConflict.FAIL if is_replacing else on_conflict
+        places = find_places(self.reader, folder_path, name or entry.name, policy, is_folder=not entry.is_file)
+
+        async def copy(place: Place) -> Entry:
+            return await self.reader.api.copy(ref.raw_id, place.path)
+
+        async def is_own(there: Entry) -> bool:
+            return await self._is_copy(there, entry)
+
         try:
-            copied = await self.reader.api.copy(ref.raw_id, f"{folder_path}/{name}", renames=renames)
+            _, copied = await put(self.reader, places, copy, is_own)
         except ConnectorError as error:
-            is_replaceable = entry.is_file and read_reason(error).endswith("conflict/file")
-            if on_conflict is not OnConflict.REPLACE or not is_replaceable:
-                raise
-            return None
+            if is_replacing and entry.is_file and error.kind is ErrorKind.ALREADY_EXISTS:
+                return None
+            raise
         return await self.reader.describe(copied, {folder_path.lower(): parent})
 
     async def delete(self, ref: Ref, *, is_recursive: bool, is_permanent: bool) -> None:
@@ -77,29 +78,38 @@ class Changer:
         else:
             await self.reader.api.delete(ref.raw_id)
 
-    async def _move(self, entry: Entry, target: str) -> Entry:
-        try:
-            moved = await self.reader.api.move(entry.id, target)
-        except ConnectorError as error:
-            if not error.is_replay:
-                raise
-            moved = await self.reader.look(entry.id)
-            if get_path(moved).lower() != target.lower():
-                raise error from None
+    async def _is_copy(self, there: Entry, entry: Entry) -> bool:
+        if entry.is_file or there.is_file:
+            return there.is_file == entry.is_file and there.content_hash == entry.content_hash
+        with suppress(ConnectorError):
+            if await self.reader.list_tree(there) == await self.reader.list_tree(entry):
+                return True
+        text = "a folder is there that may be the copy, and may not be complete; look at it before trying again"
+        raise ConnectorError(ErrorKind.UNAVAILABLE, text, maybe_applied=True)
+
+    async def _rename(self, entry: Entry, target: str) -> Entry:
+        """Moves it, a change of case alone by way of another name, since Dropbox does nothing then. That name can be
+        seen, and says why it is there, should the second step fail and the way back as well.
+        """
+        moved = await self._move(entry, target)
         if moved.name == split_path(target)[1]:
             return moved
-        return await self._change_case(moved, target)
-
-    async def _change_case(self, entry: Entry, target: str) -> Entry:
-        """By way of another name, since Dropbox does nothing where names differ in the case of letters only. That one
-        can be seen, and says why it is there, should the second step fail and the way back as well.
-        """
-        path = get_path(entry)
-        aside = f"{path[: -len(entry.name)]}{entry.name[:ASIDE_CHARACTERS_MAX]} (renaming {secrets.token_hex(4)})"
-        await self.reader.api.move(entry.id, aside)
+        path = get_path(moved)
+        aside = f"{path[: -len(moved.name)]}{moved.name[:ASIDE_CHARACTERS_MAX]} (renaming {secrets.token_hex(4)})"
+        await self._move(moved, aside)
         try:
-            return await self.reader.api.move(entry.id, target)
+            return await self._move(moved, target)
         except BaseException:
             with suppress(ConnectorError):
-                await self.reader.api.move(entry.id, path)
+                await self._move(moved, path)
             raise
+
+    async def _move(self, entry: Entry, target: str) -> Entry:
+        """One move; after a lost answer it is where it should be."""
+        try:
+            return await self.reader.api.move(entry.id, target)
+        except ConnectorError as error:
+            moved = await find_after(self.reader, target, error)
+            if moved is None or moved.id != entry.id:
+                raise
+            return moved

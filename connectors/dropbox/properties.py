@@ -95,7 +95,7 @@ class Properties:
         if known is not None:
             return known
         template_ids: list[str] = (await self._ask("list_for_user", None, Templates)).template_ids
-        for template_id in template_ids:
+        for template_id in sorted(template_ids):  # of several, for all processes the same
             template = await self._ask("get_for_user", {"template_id": template_id}, Template)
             if template.name == TEMPLATE_NAME:
                 self.memory.learn(self.account_key, template_id)
@@ -106,9 +106,8 @@ class Properties:
         kind = {"description": "a property", "type": write_tag("string")}
         fields = [{"name": f"{number:02}", **kind} for number in range(PROPERTIES_MAX)]
         argument = {"name": TEMPLATE_NAME, "description": "properties of any kind", "fields": fields}
-        made = await self._ask("add_for_user", argument, TemplateId, Repeat.UNSAFE)
-        self.memory.learn(self.account_key, made.template_id)
-        return str(made.template_id)
+        made: TemplateId = await self._ask("add_for_user", argument, TemplateId, Repeat.IDEMPOTENT)
+        return await self._find_template() or made.template_id  # a lost answer may have made another one
 
     async def _change(self, route: str, argument: Mapping[str, Any]) -> None:
         try:

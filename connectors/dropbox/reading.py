@@ -148,6 +148,16 @@ class Reader:
 
         return await self._read_page(_build_scope("deleted"), cursor, limit, begin, go_on)
 
+    async def list_tree(self, folder: Entry) -> set[tuple[str, str | None]]:
+        """Where all is that a folder holds, seen from there, and the hash of each file."""
+        answer = self._read_listing(await self.api.list_folder(folder.id, is_recursive=True, limit=WHOLE_LIMIT))
+        entries = answer.entries
+        while answer.cursor is not None:
+            answer = await self._continue(answer.cursor)
+            entries += answer.entries
+        start = len(folder.path_lower or "")
+        return {((entry.path_lower or "")[start:], entry.content_hash) for entry in entries if entry.tag != _DELETED}
+
     async def _read_page(
         self,
         scope: str,

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from connectors.core.crew import Crew
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.resources import File, Page, RawId
+from connectors.core.resources import File, OnConflict, Page, RawId
 from connectors.dropbox.errors import build_unexpected
 from connectors.dropbox.mapping import read_raw_id, split_path
 from connectors.dropbox.payloads import Entry
+from connectors.dropbox.places import find_place
 from connectors.dropbox.reading import CALLS_PARALLEL_MAX, Reader
-from connectors.dropbox.uploads import find_free_name
-from connectors.dropbox.versions import REVISIONS_MAX
+from connectors.dropbox.versions import REVISIONS_MAX, bring_back
 
 PAGE_ITEMS_MAX = 100  # each deleted one is asked for by itself, twice
 _SKIPPED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.WRONG_TYPE})
@@ -63,8 +63,8 @@ async def restore(reader: Reader, file: RawId) -> File:
         if gone is None:
             raise ConnectorError(ErrorKind.NOT_FOUND, "the file cannot be brought back any more") from error
         folder_path, name = split_path(gone.path)
-        name = await find_free_name(reader, folder_path, name, is_final=True)
-        restored = await reader.api.restore(f"{folder_path}/{name}", gone.entry.rev or "")
+        place = await find_place(reader, folder_path, name, OnConflict.RENAME)
+        restored = await bring_back(reader, place.path, gone.entry)
     described = await reader.describe(restored)
     if not isinstance(described, File):
         raise build_unexpected()

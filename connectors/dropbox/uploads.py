@@ -5,16 +5,14 @@ Every piece goes with its hash, and the hash of the whole is compared with that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import structs
 
 from connectors.core.bytesource import ByteSource, BytesSource, CheckedSource, StreamSource
-from connectors.core.call import Repeat
 from connectors.core.connector import Connector
 from connectors.core.cutter import Cutter
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -25,37 +23,22 @@ from connectors.dropbox.errors import build_unexpected, read_reason
 from connectors.dropbox.hashing import hash_blocks, join_blocks
 from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST, PART_BYTES
 from connectors.dropbox.payloads import Entry
+from connectors.dropbox.places import Place, Places, find_places, put
 from connectors.dropbox.reading import Reader, get_path
+from connectors.dropbox.versions import bring_back
 
-NUMBER_CHARACTERS_MAX = 10  # that Dropbox may put into a name to make it a free one
-FREE_NAMES_TRIED_MAX = 100
 CHUNK_BYTES = 256 * 1024
-_COMMITS: dict[OnConflict, dict[str, Any]] = {
-    OnConflict.FAIL: {
-        "mode": write_tag("add"),
-        "strict_conflict": True,
-    },  # else it is a success if the same bytes are there
-    OnConflict.RENAME: {"mode": write_tag("add"), "strict_conflict": True, "autorename": True},
-    OnConflict.REPLACE: {"mode": write_tag("overwrite")},
-}
+_ADD = {"mode": write_tag("add"), "strict_conflict": True}  # else it is a success if the same bytes are there
+_OVERWRITE = {"mode": write_tag("overwrite")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
-    """A path, or the id of a file that must be there; `before` is what is replaced."""
+    """Where a file may go, and what is known of the folder that holds it."""
 
-    path: str
-    on_conflict: OnConflict
-    before: Entry | None = None
-    known: dict[str, RawId]
-
-    @property
-    def commit(self) -> dict[str, Any]:
-        return {"path": self.path, **_COMMITS[self.on_conflict]}
-
-    @property
-    def repeat(self) -> Repeat:
-        return Repeat.UNSAFE if self.on_conflict is OnConflict.RENAME else Repeat.IDEMPOTENT
+    places: Places
+    commit: dict[str, Any]
+    known: dict[str, RawId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +94,11 @@ class Uploader:
         content_hash = join_blocks(",".join(part.receipt or "" for part in parts).split(","))
         if size_bytes % BLOCK_BYTES == 0:
             await self._append(session, size_bytes, b"", join_blocks([]), is_last=True)
-        try:
-            entry = await self.reader.api.finish_session(
-                session.state["session"], size_bytes, target.commit, target.repeat
-            )
-        except ConnectorError as error:
-            entry = await self._explain(target, error, content_hash)
-        return await self._accept(target, entry, content_hash)
+
+        async def finish(commit: dict[str, Any]) -> Entry:
+            return await self.reader.api.finish_session(session.state["session"], size_bytes, commit)
+
+        return await self._commit(target, content_hash, finish)
 
     async def _store(self, target: _Target, session: UploadSession, source: ByteSource) -> File:
         cutter = Cutter(CheckedSource(source))
@@ -125,6 +106,8 @@ class Uploader:
             first = await cutter.cut(PART_BYTES)
             if not await cutter.has_more():
                 return await self._put(target, first)
+            async with aclosing(target.places) as places:
+                await anext(places)  # if there is none that is heard before all is sent; the end looks again
             rest = StreamSource(_chain(first, cutter), size_bytes=source.size_bytes)
             started = await self.start(structs.replace(session, size_bytes=source.size_bytes))
             return await upload_in_parts(
@@ -135,11 +118,11 @@ class Uploader:
 
     async def _put(self, target: _Target, data: bytes) -> File:
         content_hash = join_blocks(await hash_blocks(data))
-        try:
-            entry = await self.reader.api.upload(target.commit, data, content_hash, target.repeat)
-        except ConnectorError as error:
-            entry = await self._explain(target, error, content_hash)
-        return await self._accept(target, entry, content_hash)
+
+        async def upload(commit: dict[str, Any]) -> Entry:
+            return await self.reader.api.upload(commit, data, content_hash)
+
+        return await self._commit(target, content_hash, upload)
 
     async def _append(
         self, session: UploadSession, offset: int, data: bytes, content_hash: str, *, is_last: bool
@@ -154,64 +137,50 @@ class Uploader:
 
     async def _aim(self, parent: RawId, name: str, on_conflict: OnConflict) -> _Target:
         folder_path = await self.reader.get_folder_path(parent)
-        path, before = f"{folder_path}/{name}", None
-        if on_conflict is OnConflict.REPLACE:
-            before = await self.reader.find(path)
-            if before is not None and not before.is_file:
-                raise ConnectorError(ErrorKind.ALREADY_EXISTS, "a folder has this name")
-        elif on_conflict is OnConflict.RENAME:
-            path = f"{folder_path}/{await find_free_name(self.reader, folder_path, name)}"
-        return _Target(path=path, on_conflict=on_conflict, before=before, known={folder_path.lower(): parent})
+        return _Target(
+            places=find_places(self.reader, folder_path, name, on_conflict),
+            commit=_OVERWRITE if on_conflict is OnConflict.REPLACE else _ADD,
+            known={folder_path.lower(): parent},
+        )
 
     async def _aim_at(self, file: RawId) -> _Target:
         before = await self.reader.look(file, "file")
-        return _Target(path=file, on_conflict=OnConflict.REPLACE, before=before, known={})
 
-    async def _explain(self, target: _Target, error: ConnectorError, content_hash: str) -> Entry:
-        """The file, if it was only the answer that got lost; else raises what the error means here."""
-        is_by_id = target.path.startswith("id:")
-        if error.is_replay and target.repeat is Repeat.IDEMPOTENT and not error.is_temporary:
-            there = await self.reader.find(target.path)
-            if there is not None and there.content_hash == content_hash:
-                return there
-            if there is None and error.kind is ErrorKind.ALREADY_EXISTS:
-                raise error.restated(ErrorKind.NOT_FOUND, "it was stored, and is gone again") from error
-        if is_by_id and read_reason(error).endswith("malformed_path"):
-            raise error.restated(ErrorKind.NOT_FOUND, "the file is not there any more") from error
-        raise error
+        async def give() -> Places:
+            yield Place(file, before)
 
-    async def _accept(self, target: _Target, entry: Entry, content_hash: str) -> File:
+        return _Target(places=give(), commit=_OVERWRITE)
+
+    async def _commit(
+        self, target: _Target, content_hash: str, send: Callable[[dict[str, Any]], Awaitable[Entry]]
+    ) -> File:
+        async def send_to(place: Place) -> Entry:
+            try:
+                return await send({"path": place.path, **target.commit})
+            except ConnectorError as error:
+                if place.path.startswith("id:") and read_reason(error).endswith("malformed_path"):
+                    raise error.restated(ErrorKind.NOT_FOUND, "the file is not there any more") from error
+                raise
+
+        async def is_own(there: Entry) -> bool:
+            return there.content_hash == content_hash
+
+        place, entry = await put(self.reader, target.places, send_to, is_own)
         if entry.content_hash not in {content_hash, None}:
             with suppress(ConnectorError):
-                await self._undo(target, entry)
+                await self._undo(place, entry)
             raise ConnectorError(ErrorKind.UNEXPECTED, "Dropbox stored other bytes than were sent; they were removed")
-        file = await self.reader.describe(entry, target.known, is_replacement=target.before is not None)
+        file = await self.reader.describe(entry, target.known, is_replacement=place.before is not None)
         if not isinstance(file, File):
             raise build_unexpected()
         return file
 
-    async def _undo(self, target: _Target, entry: Entry) -> None:
-        before = target.before
-        if before is None or before.rev is None:
+    async def _undo(self, place: Place, entry: Entry) -> None:
+        before = place.before
+        if before is None:
             await self.reader.api.delete(entry.id, rev=entry.rev)
         else:
-            await self.reader.api.restore(get_path(before), before.rev)
-
-
-async def find_free_name(reader: Reader, folder_path: str, name: str, *, is_final: bool = False) -> str:
-    """The name, for Dropbox to put a number into; of one without room for that, a shorter one that is free now.
-
-    One that is final is free now, with a number of ours if need be.
-    """
-    room = (MANIFEST.limits.name_characters_max or 0) - NUMBER_CHARACTERS_MAX
-    free_name = name
-    for number in range(1, FREE_NAMES_TRIED_MAX):
-        if (len(free_name) <= room and not is_final) or await reader.find(f"{folder_path}/{free_name}") is None:
-            return free_name
-        suffix = PurePosixPath(name).suffix
-        suffix = suffix if len(suffix) < room // 2 else ""
-        free_name = f"{name.removesuffix(suffix)[: room - len(suffix)]} ({number}){suffix}"
-    raise ConnectorError(ErrorKind.ALREADY_EXISTS, "this name and many like it are taken")
+            await bring_back(self.reader, get_path(before), before, entry.rev)
 
 
 async def _chain(first: bytes, cutter: Cutter) -> AsyncIterator[bytes]:

@@ -33,12 +33,32 @@ async def restore_version(reader: Reader, file: RawId, version: str) -> File:
     """An old revision's bytes as a new one."""
     rev = read_version(version)
     current = await reader.look(file, "file")
-    if (await reader.api.get_metadata(f"rev:{rev}")).id != file:
+    old = await reader.api.get_metadata(f"rev:{rev}")
+    if old.id != file:
         raise ConnectorError(ErrorKind.NOT_FOUND, "the file has no such version")
-    restored = await reader.describe(await reader.api.restore(get_path(current), rev))
+    restored = await reader.describe(await bring_back(reader, get_path(current), old, current.rev))
     if not isinstance(restored, File):
         raise build_unexpected()
     return restored
+
+
+async def bring_back(reader: Reader, path: str, old: Entry, current_rev: str | None = None) -> Entry:
+    """An old revision's bytes at a path, where this revision is now; Dropbox makes one more revision each time."""
+    found: Entry | None = None
+
+    async def is_done() -> bool:
+        nonlocal found
+        there = await reader.find(path)
+        if there is not None and there.rev != current_rev and there.content_hash == old.content_hash:
+            found = there
+        return found is not None
+
+    try:
+        return await reader.api.restore(path, old.rev or "", is_done)
+    except ConnectorError:
+        if found is None:
+            raise
+        return found
 
 
 async def _read_before(reader: Reader, current: Entry, rev: str, *, is_known: bool) -> tuple[list[Entry], bool]:

@@ -15,6 +15,7 @@ import math
 import random
 import re
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -89,13 +90,16 @@ class Rule:
 
 @dataclass(slots=True, kw_only=True)
 class Chance:
-    """Of each `every` requests that follow one another one fails, which and how is the seed's choice."""
+    """Of each `every` requests that follow one another one fails, which and how is the seed's choice; a kind that is
+    `spared` does not come where its expression is found in the path.
+    """
 
     seed: int
     every: int = 3
     kinds: tuple[FaultKind, ...] = SAFE_KINDS
     seconds: float | None = 0
     path: str = ""
+    spared: Mapping[FaultKind, str] = field(default_factory=dict)
     _random: random.Random = field(init=False)
     _turn: int = field(init=False, default=0)
     _unlucky: int = field(init=False, default=0)
@@ -114,7 +118,8 @@ class Chance:
         if not is_unlucky:
             return None
         status = self._random.choice((500, 502, 503))
-        return Fault(kind=self._random.choice(self.kinds), seconds=self.seconds, status=status)
+        kinds = [kind for kind in self.kinds if kind not in self.spared or not re.search(self.spared[kind], path)]
+        return Fault(kind=self._random.choice(kinds), seconds=self.seconds, status=status)
 
 
 @dataclass(slots=True, kw_only=True)

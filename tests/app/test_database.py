@@ -18,10 +18,11 @@ import httpx
 import pytest
 from alembic import command
 from pydantic import SecretStr
-from sqlalchemy import delete, insert, inspect, select, text
+from sqlalchemy import delete, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from app.accounts.repository import AccountRepository
+from app.accounts.repository import AccountRepository, look_up_row
+from app.accounts.rows import build_row
 from app.applications.repository import ApplicationRepository
 from app.core.db import METADATA, READ_CONNECTIONS_MAX, Database
 from app.core.errors import ApiError
@@ -129,6 +130,51 @@ async def test_nothing_is_stored_and_nobody_is_told_when_the_block_fails(url: st
     await db.aclose()
 
 
+@pytest.fixture
+async def account_id(db: Database) -> int:
+    async with db.writing() as session:
+        developer_id = await ApplicationRepository(session).add_developer(Developer(name="D"))
+        session.add(Application(id="a", developer_id=developer_id, name="A"))
+        await session.flush()
+        account = Account(
+            application_id="a",
+            service="s",
+            identity_key="i",
+            label="before",
+            is_admin=True,
+            is_enabled=False,
+            custom_properties={"ü": [1, None]},
+            token_expires_at=datetime(2024, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC),
+        )
+        await AccountRepository(session).add(account)
+        return account.id
+
+
+async def test_looked_up_row_is_what_a_session_reads_when_it_was_changed_a_moment_ago(
+    db: Database, account_id: int
+) -> None:
+    assert len({row and row.label for row in await asyncio.gather(*(look_up_row(db, account_id) for _ in "12"))}) == 1
+    for label in ("first", "second"):
+        async with db.writing() as session:
+            await session.execute(update(Account).values(label=label))
+        async with db.reading() as session:
+            account = await AccountRepository(session).find(account_id)
+            assert account is not None
+            assert (account.label, await look_up_row(db, account_id)) == (label, build_row(account))
+    assert await look_up_row(db, account_id + 1) is None
+
+
+async def test_row_is_looked_up_by_many_when_others_were_cancelled_at_any_moment(db: Database, account_id: int) -> None:
+    chance, many = random.Random(1), range(3 * READ_CONNECTIONS_MAX)
+    for _ in many:
+        cancelled = asyncio.create_task(look_up_row(db, account_id))
+        await asyncio.sleep(chance.uniform(0, CANCELLED_SECONDS_MAX / 6))
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
+    rows = await asyncio.gather(*(look_up_row(db, account_id) for _ in many))
+    assert {row and row.label for row in rows} == {"before"}
+
+
 async def test_time_is_refused_when_it_is_naive(db: Database) -> None:
     with pytest.raises(StatementError, match="naive time"):
         async with db.writing() as session:
@@ -205,6 +251,9 @@ async def test_service_is_unavailable_when_there_is_no_server() -> None:
             async with session() as opened:
                 await opened.execute(text("SELECT 1"))
         assert (caught.value.code.status, int((caught.value.headers or {})["Retry-After"]) > 0) == (503, True)
+    with pytest.raises(ApiError) as caught:
+        await look_up_row(db, 1)
+    assert caught.value.code.status == 503
     await db.aclose()
 
 
@@ -215,6 +264,14 @@ async def test_service_is_unavailable_when_a_query_takes_too_long(postgres_url: 
             await session.execute(text("SELECT pg_sleep(30)"))
     assert caught.value.code.status == 503
     await db.check()
+    await db.aclose()
+
+
+async def test_service_is_unavailable_when_the_file_is_empty(tmp_path: Path) -> None:
+    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
+    with pytest.raises(ApiError) as caught:
+        await look_up_row(db, 1)
+    assert caught.value.code.status == 503
     await db.aclose()
 
 

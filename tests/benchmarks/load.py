@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import socket
 import statistics
 import sys
@@ -35,13 +36,17 @@ class Plan:
     method: str
     targets: list[str]  # asked for in turn
     number_first: int = 0
-    number_last: int = 0  # "{}" in a target or header counts from the first to the last, and again
+    number_last: int = 0  # "{}" in a target or header counts on from anywhere to the last, and again from the first
     headers: dict[str, str] = field(default_factory=dict)
     connections_count: int = 1
     requests_count: int = 1  # on each connection
     seconds: float = 0.0
     reply_bytes: int | None = None  # what each reply must hold
     upload_path: str | None = None  # the file to send as the body
+
+    @property
+    def numbers_count(self) -> int:
+        return self.number_last - self.number_first + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class Result:
 class _Connection:
     """One thread's work."""
 
-    def __init__(self, plan: Plan, index: int) -> None:
+    def __init__(self, plan: Plan, index: int, number_begin: int) -> None:
         self._plan = plan
         self._open = ExitStack()
         port = plan.ports[index % len(plan.ports)]
@@ -75,6 +80,7 @@ class _Connection:
         lines = [" HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         self._head = ("\r\n".join(lines) + "\r\n\r\n").encode()
         self._steps = count(index, plan.connections_count)
+        self._number_begin = number_begin
         self.seconds: list[float] = []
         self.body_bytes = 0
 
@@ -116,13 +122,14 @@ class _Connection:
     def _build_head(self) -> bytes:
         plan, step = self._plan, next(self._steps)
         target = plan.targets[step % len(plan.targets)]
-        number = plan.number_first + step % (plan.number_last - plan.number_first + 1)
+        number = plan.number_first + (self._number_begin + step) % plan.numbers_count
         return (f"{plan.method} {target}".encode() + self._head).replace(b"{}", str(number).encode())
 
 
 def run(plan: Plan) -> Result:
     """Opens all connections, starts them together and waits for the last."""
-    connections = [_Connection(plan, index) for index in range(plan.connections_count)]
+    begin = secrets.randbelow(plan.numbers_count)  # what the run before asked for may be remembered still
+    connections = [_Connection(plan, index, begin) for index in range(plan.connections_count)]
     barrier = threading.Barrier(plan.connections_count + 1)
     with ThreadPoolExecutor(plan.connections_count) as threads:
         runs = [threads.submit(connection.run, barrier) for connection in connections]

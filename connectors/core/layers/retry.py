@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connectors.core.call import Intent, Repeat, ReplyT, RequestT, Send, read_intent
 from connectors.core.clock import Clock
-from connectors.core.errors import ConnectorError
+from connectors.core.errors import ConnectorError, ErrorKind
 
 ATTEMPT = "kloudless.attempt"
 """Where a request's extensions say which attempt it is, from 1."""
+
+IS_DONE = "kloudless.is_done"
+"""Where a request's extensions may have a function that looks whether an attempt in doubt has done what was asked, for
+calls that should not be done twice though nothing refuses it. It is asked before each repeat; if all is done the call
+ends with already_exists and is_replay, and as one in doubt if that cannot be found out.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +95,13 @@ def retry(
                     error.maybe_applied = is_doubtful  # a refusal now does not undo an earlier attempt
                     error.is_persistent = error.is_persistent or error.is_temporary
                     raise
+                await clock.sleep(wait_seconds)
+                if is_doubtful and IS_DONE in request.extensions:
+                    await _refuse_done(error, request.extensions[IS_DONE])
+                attempt += 1
             else:
                 budget.succeeded()
                 return reply
-            await clock.sleep(wait_seconds)
-            attempt += 1
 
     return send_until_answered
 
@@ -103,6 +111,18 @@ def can_repeat(error: ConnectorError, intent: Intent) -> bool:
     if not error.is_temporary or not intent.is_body_replayable:
         return False
     return not error.maybe_applied or intent.repeat is not Repeat.UNSAFE
+
+
+async def _refuse_done(error: ConnectorError, is_done: Callable[[], Awaitable[bool]]) -> None:
+    try:
+        done = await is_done()
+    except ConnectorError:
+        error.maybe_applied = error.is_persistent = True
+        raise error from None
+    if done:
+        refusal = error.restated(ErrorKind.ALREADY_EXISTS, "an attempt whose answer got lost has done this")
+        refusal.is_replay = True
+        raise refusal from error
 
 
 def _wait_before_repeat(

@@ -11,7 +11,7 @@ import pytest
 from connectors.core.call import Intent, Repeat
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ConnectorError, ErrorKind
-from connectors.core.layers.retry import ATTEMPT, RetryBudget, RetryPolicy, retry
+from connectors.core.layers.retry import ATTEMPT, IS_DONE, RetryBudget, RetryPolicy, retry
 from tests.connectors.core.fakes import CREATE, READ, SET, UPLOAD_ONCE, FakeSend, unavailable, work
 
 Build = Callable[..., Any]
@@ -157,6 +157,44 @@ async def test_doubt_stays_when_the_last_attempt_was_refused(build: Build) -> No
     with pytest.raises(ConnectorError) as caught:
         await build(FakeSend(unavailable(maybe_applied=True), refused))(work(SET))
     assert caught.value.maybe_applied
+
+
+@pytest.mark.parametrize(("done_after", "sends"), [(1, 1), (2, 2), (9, 3)])
+async def test_nothing_is_done_twice_when_one_can_look_whether_it_is_done(
+    build: Build, done_after: int, sends: int
+) -> None:
+    send = FakeSend(unavailable(maybe_applied=True), unavailable(maybe_applied=True), "answer")
+    request = work(SET)
+
+    async def is_done() -> bool:
+        return len(send.requests) >= done_after
+
+    request.extensions[IS_DONE] = is_done
+    if done_after > sends:
+        assert await build(send)(request) == "answer"
+    else:
+        with pytest.raises(ConnectorError) as caught:
+            await build(send)(request)
+        assert (caught.value.kind, caught.value.is_replay) == (ErrorKind.ALREADY_EXISTS, True)
+    assert len(send.requests) == sends
+
+
+async def test_nobody_looks_whether_it_is_done_when_nothing_can_have_been(build: Build) -> None:
+    request = work(SET)
+    request.extensions[IS_DONE] = None
+    assert await build(FakeSend(unavailable(), "answer"))(request) == "answer"
+
+
+async def test_doubt_is_told_when_nobody_can_look_whether_it_is_done(build: Build) -> None:
+    async def is_done() -> bool:
+        raise ConnectorError(ErrorKind.RATE_LIMITED)
+
+    request = work(SET)
+    request.extensions[IS_DONE] = is_done
+    send = FakeSend(unavailable(maybe_applied=True), "answer")
+    with pytest.raises(ConnectorError) as caught:
+        await build(send)(request)
+    assert (caught.value.kind, caught.value.maybe_applied, len(send.requests)) == (ErrorKind.UNAVAILABLE, True, 1)
 
 
 async def test_passes_at_once_when_the_call_is_cancelled(build: Build, clock: ManualClock) -> None:

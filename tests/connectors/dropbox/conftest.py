@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.connectors.dropbox.target import open_account
 from tests.servers.dropbox import Place, running_place
 
 Fail = Callable[..., None]
+Meddle = Callable[[Callable[[], Awaitable[object]]], None]
 ADA, BEN, CLEO = 1, 2, 3
 
 
@@ -59,5 +60,19 @@ def fail(place: Place) -> Fail:
         kind: FaultKind, path: str = "", *, times: int | None = 1, skip: int = 0, seconds: float | None = None
     ) -> None:
         place.world.faults.add(Rule(fault=Fault(kind=kind, seconds=seconds), path=path, times=times, skip=skip))
+
+    return add
+
+
+@pytest.fixture
+def meddle(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Meddle:
+    """Lets something happen between an attempt and its repeat."""
+
+    def add(happen: Callable[[], Awaitable[object]]) -> None:
+        async def sleep(_: float) -> None:
+            monkeypatch.undo()
+            await happen()
+
+        monkeypatch.setattr(clock, "sleep", sleep)
 
     return add

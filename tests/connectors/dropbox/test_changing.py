@@ -6,13 +6,13 @@ from connectors.core.bytesource import BytesSource
 from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
-from connectors.core.resources import File, Folder, OnConflict, PermissionChange, RawId, Ref
+from connectors.core.resources import File, Folder, OnConflict, PermissionChange, RawId, Ref, VersionId
 from connectors.core.stack import Runtime
 from connectors.dropbox.manifest import MANIFEST
 from simulators.core.faults import FaultKind
 from simulators.dropbox.scopes import DEFAULT_SCOPES
 from tests.connectors.behavior.space import refused
-from tests.connectors.dropbox.conftest import ADA, BEN, Fail
+from tests.connectors.dropbox.conftest import ADA, BEN, CLEO, Fail, Meddle
 from tests.connectors.dropbox.target import open_account
 from tests.servers.dropbox import Place
 
@@ -53,6 +53,55 @@ async def test_it_is_done_after_the_time_that_dropbox_names(
     await connector.create_folder(ROOT, "folder")
     assert clock.sleeps == [7]
     assert await names(connector) == ["folder"]
+
+
+class TestCopy:
+    @pytest.mark.parametrize("policy", list(OnConflict))
+    async def test_file_is_there_once_when_only_the_answer_was_lost(
+        self, connector: Connector, fail: Fail, policy: OnConflict
+    ) -> None:
+        file = await put(connector, "a")
+        fail(FaultKind.LOST_ANSWER, "copy_v2")
+        copy = await connector.copy(file.ref, parent=ROOT, name="b", on_conflict=policy)
+        assert (copy.name, await names(connector)) == ("b", ["a", "b"])
+
+    @pytest.mark.parametrize("is_whole", [True, False])
+    async def test_folder_is_there_once_when_only_the_answer_was_lost_and_in_doubt_when_it_holds_something_else(
+        self, connector: Connector, fail: Fail, meddle: Meddle, *, is_whole: bool
+    ) -> None:
+        folder = await connector.create_folder(ROOT, "a")
+        inner = await connector.create_folder(folder.raw_id, "inner")
+        file = await put(connector, "file", inner.raw_id)
+        fail(FaultKind.LOST_ANSWER, "copy_v2")
+        if is_whole:
+            copy = await connector.copy(folder.ref, parent=ROOT)
+            assert copy.name == "a (1)"
+        else:
+            meddle(lambda: connector.delete(file.ref))
+            with refused(ErrorKind.UNAVAILABLE) as caught:
+                await connector.copy(folder.ref, parent=ROOT)
+            assert caught.value.maybe_applied
+        assert await names(connector) == ["a", "a (1)"]
+
+    async def test_others_file_is_not_taken_for_the_copy_when_it_comes_before_the_repeat(
+        self, connector: Connector, fail: Fail, meddle: Meddle
+    ) -> None:
+        file = await put(connector, "a")
+        fail(FaultKind.UNAVAILABLE, "copy_v2")
+        meddle(lambda: connector.create_folder(ROOT, "b"))
+        with refused(ErrorKind.ALREADY_EXISTS):
+            await connector.copy(file.ref, parent=ROOT, name="b", on_conflict=OnConflict.FAIL)
+        assert await names(connector) == ["a", "b"]
+
+
+async def test_version_is_restored_once_when_only_the_answer_was_lost(connector: Connector, fail: Fail) -> None:
+    file = await put(connector, "a")
+    await connector.replace(file.raw_id, BytesSource(b"new"))
+    fail(FaultKind.LOST_ANSWER, "files/restore")
+    restored = await connector.restore_version(file.raw_id, VersionId(file.etag or ""))
+    versions = (await connector.list_versions(file.raw_id)).versions
+    assert [version.size_bytes for version in versions] == [5, 3, 5]
+    assert restored.etag == versions[0].etag
 
 
 class TestDelete:
@@ -152,6 +201,16 @@ class TestProperties:
             await connector.update_properties(file.raw_id, {"key": "value"})
         await connector.update_properties(file.raw_id, {"key": "value"})
         assert len(place.state.templates) == 1
+
+    async def test_properties_are_found_by_others_when_the_answer_about_the_template_was_lost(
+        self, place: Place, connector: Connector, runtime: Runtime, fail: Fail
+    ) -> None:
+        file = await put(connector, "a")
+        fail(FaultKind.LOST_ANSWER, "add_for_user")
+        written = await connector.update_properties(file.raw_id, {"key": "value"})
+        for templates in (place.state.templates, dict(reversed(place.state.templates.items()))):
+            place.state.templates = templates
+            assert await open_account(place, CLEO, runtime).list_properties(file.raw_id) == written
 
     async def test_invalid_name_and_nothing_changes_when_letters_need_too_many_bytes(
         self, connector: Connector

@@ -88,6 +88,7 @@ async def test_it_is_back_once_when_an_answer_is_lost_or_writes_meet(
     restored = await connector.restore(file.ref)
     assert (restored.raw_id, await read(connector, file.raw_id)) == (file.raw_id, b"bytes")
     assert [each.name for each in (await connector.list_folder(ROOT)).resources] == ["a"]
+    assert len((await connector.list_versions(file.raw_id)).versions) == 2
 
 
 async def test_listing_begins_anew_when_its_cursor_is_forgotten(

@@ -9,9 +9,10 @@ from connectors.core.errors import ErrorKind
 from connectors.core.resources import File, OnConflict, RawId, UploadSession
 from connectors.dropbox.hashing import hash_blocks, join_blocks
 from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST
+from connectors.dropbox.places import FREE_NAMES_TRIED_MAX, number_names
 from simulators.core.faults import FaultKind
 from tests.connectors.behavior.space import refused, stream
-from tests.connectors.dropbox.conftest import Fail
+from tests.connectors.dropbox.conftest import Fail, Meddle
 from tests.servers.dropbox import Place
 
 ROOT = MANIFEST.root.raw_id
@@ -119,15 +120,88 @@ async def test_file_is_there_once_when_only_the_answer_was_lost(
     assert await names(connector) == ["a"]
 
 
-async def test_file_is_stored_once_and_doubt_is_told_when_a_free_name_was_taken_and_the_answer_lost(
-    connector: Connector, fail: Fail
+@pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
+async def test_free_name_is_taken_once_when_only_the_answer_was_lost(
+    connector: Connector, fail: Fail, data: bytes
 ) -> None:
     await put(connector, b"old")
-    fail(FaultKind.LOST_ANSWER, "files/upload$")
-    with refused(ErrorKind.UNAVAILABLE) as caught:
-        await put(connector, b"new", OnConflict.RENAME)
-    assert caught.value.maybe_applied
+    fail(FaultKind.LOST_ANSWER, "files/upload$|session/finish")
+    file = await put(connector, data, OnConflict.RENAME)
+    assert (file.name, await read(connector, file.raw_id)) == ("a (1)", data)
     assert await names(connector) == ["a", "a (1)"]
+
+
+async def test_file_is_there_when_only_the_answer_was_lost_and_the_session_is_gone(
+    place: Place, connector: Connector, fail: Fail, meddle: Meddle
+) -> None:
+    session = await start(connector)
+    part = await connector.put_part(session, 1, BytesSource(b"bytes"))
+    fail(FaultKind.LOST_ANSWER, "session/finish")
+
+    async def forget() -> None:
+        place.state.sessions.clear()
+
+    meddle(forget)
+    file = await connector.finish_upload(session, [part])
+    assert await read(connector, file.raw_id) == b"bytes"
+
+
+@pytest.mark.parametrize("policy", [OnConflict.FAIL, OnConflict.RENAME])
+async def test_others_bytes_are_not_taken_for_ones_own_when_they_come_before_the_repeat(
+    connector: Connector, fail: Fail, meddle: Meddle, policy: OnConflict
+) -> None:
+    fail(FaultKind.UNAVAILABLE, "files/upload$")
+    meddle(lambda: put(connector, b"others"))
+    if policy is OnConflict.FAIL:
+        with refused(ErrorKind.ALREADY_EXISTS):
+            await put(connector, b"own", policy)
+    else:
+        assert await read(connector, (await put(connector, b"own", policy)).raw_id) == b"own"
+    (others, *own) = (await connector.list_folder(ROOT)).resources
+    assert await read(connector, others.raw_id) == b"others"
+    assert [resource.name for resource in own] == ([] if policy is OnConflict.FAIL else ["a (1)"])
+
+
+@pytest.mark.parametrize("policy", list(OnConflict))
+async def test_doubt_is_told_when_the_answer_was_lost_and_nobody_can_look(
+    connector: Connector, fail: Fail, meddle: Meddle, policy: OnConflict
+) -> None:
+    fail(FaultKind.LOST_ANSWER, "files/upload$", times=None)
+
+    async def end() -> None:
+        fail(FaultKind.UNAVAILABLE, "get_metadata", times=None)
+
+    meddle(end)
+    with refused(ErrorKind.UNAVAILABLE) as caught:
+        await put(connector, b"bytes", policy)
+    assert caught.value.maybe_applied
+    assert await names(connector) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder", "first"),
+    [
+        ("a.txt", False, "a (1).txt"),
+        ("v1.2", True, "v1.2 (1)"),
+        ("x" * 255, False, "x" * 251 + " (1)"),
+        ("\u65e5" * 251 + ".txt", False, "\u65e5" * 247 + " (1).txt"),
+        ("x." + "y" * 253, False, "x." + "y" * 249 + " (1)"),
+    ],
+)
+def test_names_are_numbered_and_fit_when_many_are_taken(name: str, is_folder: bool, first: str) -> None:
+    plain, *numbered = number_names(name, is_folder=is_folder)
+    assert (plain, numbered[0]) == (name, first)
+    assert len(set(numbered)) == len(numbered) == FREE_NAMES_TRIED_MAX - 1
+    assert max(map(len, numbered)) <= 255
+
+
+async def test_already_exists_before_anything_is_sent_when_a_large_file_finds_its_name_taken(
+    place: Place, connector: Connector
+) -> None:
+    await put(connector, b"old")
+    with refused(ErrorKind.ALREADY_EXISTS):
+        await put(connector, LARGE)
+    assert not place.state.sessions
 
 
 async def test_policies_hold_when_the_same_bytes_are_there(connector: Connector) -> None:

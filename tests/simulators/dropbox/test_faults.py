@@ -136,6 +136,15 @@ def test_the_same_requests_fail_when_the_seed_is_the_same() -> None:
     assert sum(fault is not None for fault in run(3)) == 10
 
 
+def test_a_kind_does_not_come_where_it_is_spared_and_as_many_requests_fail_there() -> None:
+    kinds = (FaultKind.CUT_BODY, FaultKind.UNAVAILABLE)
+    faults = Faults(chance=Chance(seed=1, kinds=kinds, spared={FaultKind.CUT_BODY: "/download$"}))
+    for path in ("/2/download", "/2/upload"):
+        chosen = [faults.choose("POST", path) for _ in range(60)]
+        seen = [fault.kind for fault in chosen if fault is not None]
+        assert (len(seen), FaultKind.CUT_BODY in seen) == (20, path == "/2/upload")
+
+
 def test_whoever_runs_it_changes_it_through_its_own_pages(place: Place) -> None:
     with httpx.Client(base_url=place.url, trust_env=False) as control:
         access_token = control.post("/simulator/tokens", json={"user": 2}).json()["access_token"]
