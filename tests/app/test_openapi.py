@@ -113,8 +113,8 @@ def test_schemas_have_plain_names_and_say_what_they_are(document: dict[str, Any]
 
 def test_fields_that_are_always_sent_are_required(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for name in ("FileReply", "FolderReply"):
-        assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"raw"}
+    for name, optional in (("FileReply", {"raw", "export_formats"}), ("FolderReply", {"raw"})):
+        assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == optional
     for name in ("SearchPage", "RecentPage", "LinkPage"):
         assert set(schemas[name]["properties"]) - set(schemas[name]["required"]) == {"errors"}
     pages = ("ContentsPage", "AccountPage")

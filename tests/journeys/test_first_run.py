@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -150,7 +151,7 @@ def check_simulators(run: Run) -> None:
         assert run.curl(f"{storage}/folders/root/contents")["count"] > 3
     checked = run.paste(f".venv/bin/kloudless account check {last}")
     assert b"status: ok\noauth_client: sandbox-client\n" in checked
-    run.paste(".venv/bin/kloudless doctor --deep")
+    run.paste(f"KLOUDLESS_PORT={httpx.URL(run.demo['base_url']).port} .venv/bin/kloudless doctor --deep")
 
 
 def check_life_of_a_file(run: Run) -> str:
