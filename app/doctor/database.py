@@ -163,7 +163,8 @@ async def _find_sealed_with_another_key(session: ReadSession, keys: KeyRing) -> 
     ]
     for field in sealed:
         is_known = or_(*(field.startswith(start, autoescape=True) for start in starts))
-        stranger: str | None = await session.scalar(select(field).where(field.is_not(None), ~is_known).limit(1))
+        is_there = field.is_not(None) & (field != "")  # emptied when it was not needed any more
+        stranger: str | None = await session.scalar(select(field).where(is_there, ~is_known).limit(1))
         if stranger is not None:
             return stranger
     return None

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.core.aside import run_aside
 from app.core.db import Database
@@ -29,6 +30,7 @@ from app.doctor.database import judge_clocks
 from app.doctor.examining import CHECKS, examine
 from app.doctor.finding import Check, Finding, well
 from app.doctor.machine import GIB, judge_room
+from app.models import Account, Task
 from app.server import open_socket
 from tests.app.commands.conftest import ROOT, Run
 from tests.servers.api import build_settings, running_api
@@ -97,6 +99,30 @@ def test_all_is_well_while_a_server_runs(
     assert [(answer.status, "is well" in answer.out) for answer in health] == [(0, True)] * 2
     gone = run("health", **variables)
     assert (gone.status, gone.out.count("\n"), "No server answers" in gone.out) == (1, 1, True)
+
+
+def test_all_is_well_when_what_a_task_was_asked_is_forgotten(run: Run, folder: Path, variables: dict[str, str]) -> None:
+    fill(run, folder, variables)
+    url = variables.get("DATABASE_URL") or f"sqlite+aiosqlite:///{variables['KLOUDLESS_DATA_DIR']}/kloudless.db"
+    asyncio.run(end_task(url))
+    status, found = examined(run, **variables)
+    assert (status, found["sealed secrets"]["status"]) == (0, "ok")
+
+
+async def end_task(url: str) -> None:
+    db = Database(url)
+    async with db.writing() as session:
+        account = (await session.scalars(select(Account))).one()
+        task = Task(
+            id=uuid.uuid4(),
+            application_id=account.application_id,
+            account_id=account.id,
+            kind="copy",
+            sealed_request="",
+            state="finished",
+        )
+        session.add(task)
+    await db.aclose()
 
 
 def test_nothing_is_made_when_there_is_nothing_yet(run: Run, tmp_path: Path) -> None:
