@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -75,10 +76,20 @@ class StalledSource(ByteSource):
 
 
 def as_known(seen: Resource, known: Resource) -> Resource:
-    """What is seen now, to be compared with what was seen before: an etag that is told only later is no difference."""
+    """What is seen now, to be compared with what was seen before: an etag that is told only later is no difference, nor
+    is a time in whole seconds that was one more or less at first, when writing ended in the next one (seen at rclone).
+    """
     if isinstance(seen, File) and isinstance(known, File) and None in {seen.etag, known.etag}:
-        return msgspec.structs.replace(seen, etag=known.etag)
+        seen = msgspec.structs.replace(seen, etag=known.etag)
+    if _is_rounded_differently(seen.modified_at, known.modified_at):
+        seen = msgspec.structs.replace(seen, modified_at=known.modified_at)
     return seen
+
+
+def _is_rounded_differently(time: datetime | None, other: datetime | None) -> bool:
+    if time is None or other is None or time.microsecond or other.microsecond:
+        return False
+    return abs(time - other) <= timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
