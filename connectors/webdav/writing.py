@@ -195,12 +195,20 @@ class Writer:
         except ConnectorError as error:
             may_be_done = error.is_replay or error.maybe_applied
             is_doubtful = may_be_done or (error.status is not None and error.kind in _UNEXPLAINED - _TAKEN)
-            if not is_doubtful or await self.server.find(parts) is not None:
+            if not is_doubtful or await self._find_after(parts, may_be_done=may_be_done) is not None:
                 raise
-            if not may_be_done or await self.server.find(target) is None:
+            if not may_be_done or await self._find_after(target, may_be_done=may_be_done) is None:
                 if is_ours:
                     raise error.restated(ErrorKind.UNAVAILABLE, "the server lost what it was given") from error
                 raise error.restated(ErrorKind.NOT_FOUND, "it is not there any more") from error
+
+    async def _find_after(self, parts: Parts, *, may_be_done: bool) -> Entry | None:
+        """What is there now; who cannot tell leaves the attempt in doubt."""
+        try:
+            return await self.server.find(parts)
+        except ConnectorError as failure:
+            failure.maybe_applied = failure.maybe_applied or may_be_done
+            raise
 
     async def _find_replaceable(self, target: Parts, *, is_there: bool) -> Entry | None:
         """The file that is to be replaced, if there is one; a folder in its place is in the way."""

@@ -10,6 +10,7 @@ import pytest
 from connectors.core.bytesource import BytesSource, StreamSource
 from connectors.core.connector import Connector
 from connectors.core.errors import ConnectorError, ErrorKind
+from connectors.core.layers.retry import RetryPolicy
 from connectors.core.resources import OnConflict, RawId
 from connectors.webdav.traits import Traits
 from tests.connectors.behavior.space import FailingSource, refused, stream
@@ -181,6 +182,23 @@ class TestDoubt:
         connector = open_fake(APACHE)
         renamed = await connector.update((await connector.get_by_path("/a.txt")).ref, name="b.txt")
         assert (renamed.name, fake.files) == ("b.txt", {"b.txt": b"x"})
+
+    async def test_rename_is_in_doubt_when_nobody_can_look_whether_it_was_done(
+        self, open_fake: Open, fake: Fake
+    ) -> None:
+        fake.files["a.txt"] = b"x"
+
+        def move_and_fail(seen: Seen) -> Reply:
+            fake._answer(seen)
+            fake.answers["PROPFIND"] = [Reply(500)] * RetryPolicy().attempts_max
+            return Reply(500)
+
+        fake.answers["MOVE"] = [move_and_fail, Reply(403)]
+        connector = open_fake(APACHE)
+        file = await connector.get_by_path("/a.txt")
+        with refused(ErrorKind.UNAVAILABLE) as caught:
+            await connector.update(file.ref, name="b.txt")
+        assert (caught.value.maybe_applied, fake.files) == (True, {"b.txt": b"x"})
 
     @pytest.mark.parametrize("policy", list(OnConflict))
     async def test_unavailable_when_the_server_lost_what_it_was_given(
