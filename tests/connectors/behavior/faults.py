@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -18,7 +19,8 @@ FAILS_EVERY = 3
 SEEDS = range(1, int(os.environ.get("FAULT_SEEDS", "5")) + 1)
 """Each decides for one target what a simulator does wrong, in a third of all requests."""
 
-PATIENT = RetryPolicy(attempts_max=50, backoff_seconds_first=0.0)
+PATIENT = RetryPolicy(attempts_max=50, backoff_seconds_first=60.0, backoff_seconds_max=60.0, total_seconds_max=math.inf)
+"""Waits long enough, by a clock that nobody waits for, to get back what a failure takes from the retry budget."""
 
 
 class FailingRuntime(Runtime):
@@ -87,7 +89,7 @@ class PatientRuntime(Runtime):
         transport = self._shared_transport()
 
         async def send(request: httpx.Request) -> httpx.Response:
-            runtime = Runtime(clock=ManualClock(), transport=transport, policy=PATIENT)
+            runtime = Runtime(clock=ManualClock(), transport=transport, policy=PATIENT, random=lambda: 0.5)
             return await runtime.build_send(manifest, account_key, **arguments)(request)
 
         return send

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from connectors.core.call import INTENT, Intent, Repeat, Work
-from tests.connectors.behavior.faults import FailingRuntime
+from tests.connectors.behavior.faults import PATIENT, FailingRuntime, PatientRuntime
 from tests.connectors.behavior.targets import TARGETS
 
 
@@ -62,3 +62,18 @@ async def test_every_third_request_fails_once_and_is_repeated_when_it_can_be(
         request = httpx.Request("GET", "https://files.example.com/", extensions={INTENT: intent})
         assert (await send(request)).content == b"fine"
     assert (len(sent), runtime.faults_count) == (sent_count, faults_count)
+
+
+async def test_patient_one_goes_on_when_a_request_fails_many_times_in_a_row() -> None:
+    sent: list[httpx.Request] = []
+
+    async def transport(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(503 if len(sent) < PATIENT.attempts_max else 200, content=b"fine")
+
+    send = PatientRuntime(transport=transport).build_send(TARGETS[0].manifest, "1")
+    request = httpx.Request(
+        "GET", "https://files.example.com/", extensions={INTENT: Intent(operation="test", repeat=Repeat.SAFE)}
+    )
+    assert (await send(request)).content == b"fine"
+    assert len(sent) == PATIENT.attempts_max
