@@ -9,9 +9,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from app.core.db import Database, ReadSession, WriteSession
+from app.core.lookups import Query, Values
 from app.core.state import State
 
 
@@ -120,23 +121,27 @@ class Stop:
             await asyncio.Event().wait()  # until that arrives here
 
 
-class MortalDatabase:
+class MortalDatabase(Database):
     """Commits nothing once dead. Before and after each transaction that writes is a moment to die."""
 
     def __init__(self, db: Database, life: Moments) -> None:
-        self._db = db
+        self.__dict__.update(vars(db))  # the same engines
         self._life = life
 
     @asynccontextmanager
     async def reading(self, *, is_newest: bool = False) -> AsyncIterator[ReadSession]:
         self._life.check()
-        async with self._db.reading(is_newest=is_newest) as session:
+        async with super().reading(is_newest=is_newest) as session:
             yield session
+
+    async def look_up(self, query: Query, **values: Any) -> Values | None:
+        self._life.check()
+        return await super().look_up(query, **values)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
         await self._life.pass_moment()
-        async with self._db.writing() as session:
+        async with super().writing() as session:
             yield session
             self._life.check()
         await self._life.pass_moment()
@@ -145,4 +150,4 @@ class MortalDatabase:
 def make_mortal(state: State, life: Moments) -> State:
     """The same server, with a database that knows when it is dead."""
     values: dict[str, Any] = {name: getattr(state, name) for name in State.__slots__}
-    return State(**(values | {"db": cast("Database", MortalDatabase(state.db, life))}))
+    return State(**(values | {"db": MortalDatabase(state.db, life)}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ PARALLEL_MAX = 4  # parts whose sending was not written down when it died
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that runs no tasks itself."""
-    given = {}
+    """A server that runs no tasks itself, and remembers no rows: nor does one that comes after a crash."""
+    given: dict[str, Any] = {"account_cache_seconds_max": 0}
     if request.param == "postgresql":
         given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
     yield from serve_vaults(build_settings(tmp_path_factory.mktemp("api"), tasks_parallel_max=0, **given))
