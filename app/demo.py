@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,12 +84,27 @@ def lead_to(settings: Settings, neighbors: Neighbors | None) -> Settings:
     return settings if neighbors is None else _lead(settings, neighbors.connectors)
 
 
+@contextmanager
+def leading_commands(settings: Settings) -> Iterator[None]:
+    """Commands in this folder follow the demo for as long as this goes on, and no longer, however it ends."""
+    with settings.demo_file.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # only commands ask for it besides, and hold it for no time
+        yield
+
+
 def follow_demo(settings: Settings) -> Settings:
-    """Sends a command's connectors where this folder's demo last sent its own: what opens a stand-in of a provider is
-    nothing to show to the provider.
+    """Sends a command's connectors where the demo that runs in this folder sent its own: what opens a stand-in of a
+    provider is nothing to show to the provider, nor the reverse.
     """
-    demo = _read(settings.demo_file)
-    return settings if demo is None else _lead(settings, demo.connectors)
+    try:
+        with settings.demo_file.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        demo = _read(settings.demo_file)
+        return settings if demo is None else _lead(settings, demo.connectors)
+    except OSError:
+        return settings
+    return settings
 
 
 def _lead(settings: Settings, connectors: Mapping[str, Mapping[str, str]]) -> Settings:

@@ -26,9 +26,11 @@ class StartError(Exception):
 
 
 @contextmanager
-def only_server(settings: Settings) -> Iterator[None]:
-    """Holds the data folder for this process while it serves from the embedded database. StartError if it is taken."""
-    if not settings.is_embedded:
+def only_server(settings: Settings, *, has_demo: bool = False) -> Iterator[None]:
+    """Holds the data folder for this process while it serves from the embedded database, or has a demo, whose keys are
+    in that folder. StartError if it is taken.
+    """
+    if not settings.is_embedded and not has_demo:
         yield
         return
     path: Path = settings.data_dir / "server.lock"
@@ -38,9 +40,9 @@ def only_server(settings: Settings) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
+        others = " SQLite allows one; PostgreSQL (DATABASE_URL) has no such limit." if settings.is_embedded else ""
         raise StartError(
-            f"Another server already serves {settings.data_dir.resolve()}. SQLite allows one; "
-            "stop it, set KLOUDLESS_DATA_DIR, or use PostgreSQL (DATABASE_URL)."
+            f"Another server already serves {settings.data_dir.resolve()}. Stop it, or set KLOUDLESS_DATA_DIR.{others}"
         ) from None
     try:
         yield

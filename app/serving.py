@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import structlog
 
@@ -18,6 +18,7 @@ from app.demo import (
     describe_demo,
     find_sample,
     lead_to,
+    leading_commands,
     prepare_demo,
     show_metrics,
 )
@@ -32,7 +33,8 @@ def serve_until_stopped(settings: Settings, *, has_demo: bool = False, neighbors
 
     StartError and the other errors of starting say what to mend.
     """
-    with only_server(settings):
+    with ExitStack() as stack:
+        stack.enter_context(only_server(settings, has_demo=has_demo))
         if settings.is_embedded:
             migrate(settings)
         elif (revision := read_revision(settings.database_url_text)) != get_head():
@@ -42,6 +44,7 @@ def serve_until_stopped(settings: Settings, *, has_demo: bool = False, neighbors
         if has_demo:
             settings = lead_to(allow_this_machine(settings), neighbors)
             demo, sample_id = asyncio.run(_prepare(settings, neighbors))
+            stack.enter_context(leading_commands(settings))
             settings = show_metrics(settings, demo)
             greeting = describe_demo(settings, demo, sample_id)
         if missing_count := raise_descriptor_limit(settings):

@@ -25,7 +25,17 @@ from app.core.migrating import migrate
 from app.core.settings import Settings
 from app.core.state import State, build_registry_from, build_state
 from app.core.tokens import hash_token
-from app.demo import Demo, Neighbors, allow_this_machine, describe_demo, lead_to, prepare_demo, show_metrics
+from app.demo import (
+    Demo,
+    Neighbors,
+    allow_this_machine,
+    describe_demo,
+    follow_demo,
+    lead_to,
+    leading_commands,
+    prepare_demo,
+    show_metrics,
+)
 
 Spoil = Callable[[State, Demo], Coroutine[Any, Any, None]]
 
@@ -162,6 +172,19 @@ async def test_neighbor_is_not_visited_when_the_operator_told_its_connector_some
     finally:
         await state.aclose()
     assert (len(demo.accounts), demo.connectors) == (1, {})
+
+
+async def test_commands_follow_the_demo_only_while_it_runs(settings: Settings) -> None:
+    name = next(service.manifest.service for service in build_registry_from(settings) if service.demo is None)
+    assert follow_demo(settings) == settings, "there never was one"
+    demo = Demo("http://127.0.0.1", "app", "key", "token", (), connectors={name: {"client_id": "sandbox"}})
+    settings.demo_file.write_text(json.dumps(_plain(demo)))
+    assert follow_demo(settings) == settings
+    with leading_commands(settings):
+        assert follow_demo(settings).connectors == follow_demo(settings).connectors == demo.connectors
+        told = settings.model_copy(update={"connectors": {name: {"client_id": "own"}}})
+        assert follow_demo(told).connectors == told.connectors
+    assert follow_demo(settings) == settings
 
 
 def test_servers_on_this_machine_are_allowed_unless_the_operator_says_what_is(tmp_path: Path) -> None:
