@@ -20,6 +20,7 @@ The provider's own function decides first; what it leaves open, this table decid
     507                  quota_exceeded
     other 5xx            unavailable          may have been applied
     other 3xx 4xx        unexpected
+    400 403 409          unavailable          if what the provider's function reads broke off before it said why
 """
 
 from __future__ import annotations
@@ -83,6 +84,9 @@ KIND_BY_STATUS: Mapping[int, ErrorKind] = {
     509: ErrorKind.RATE_LIMITED,
 }
 
+_VAGUE_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT})
+"""What providers answer to all sorts of things, from a full storage to too many requests."""
+
 _DOUBTFUL_KINDS = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMED_OUT, ErrorKind.UNEXPECTED})
 
 
@@ -106,8 +110,12 @@ def classify(
             if error is None:
                 return reply
             raise _complete(error, reply, clock.now())
-        body = await _read_start_and_close(reply)
+        body, is_whole = await _read_start_and_close(reply)
         error = classify_reply(reply, body) if classify_reply else None
+        is_explained = error is not None and error.kind is not ErrorKind.UNEXPECTED
+        if classify_reply and not is_explained and not is_whole and status in _VAGUE_STATUSES:
+            text = f"the provider refused this (status {status}), and the answer that says why broke off"
+            error = ConnectorError(ErrorKind.UNAVAILABLE, text)
         raise _complete(error or _classify_status(reply), reply, clock.now())
 
     return send_classified
@@ -133,10 +141,11 @@ def _read_date(value: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-async def _read_start_and_close(reply: httpx.Response) -> bytes:
+async def _read_start_and_close(reply: httpx.Response) -> tuple[bytes, bool]:
+    """As much as may be kept, and whether it came as far as that."""
     if reply.is_stream_consumed:
-        return reply.content[:ERROR_BODY_BYTES_MAX]
-    start = bytearray()
+        return reply.content[:ERROR_BODY_BYTES_MAX], True
+    start, is_whole = bytearray(), True
     try:
         async with asyncio.timeout(ERROR_BODY_SECONDS_MAX):
             async for chunk in reply.aiter_raw():
@@ -144,10 +153,10 @@ async def _read_start_and_close(reply: httpx.Response) -> bytes:
                 if len(start) >= ERROR_BODY_BYTES_MAX:
                     break
     except (ConnectorError, httpx.HTTPError, TimeoutError):
-        pass  # the status alone has to do
+        is_whole = False
     finally:
         await reply.aclose()
-    return bytes(start[:ERROR_BODY_BYTES_MAX])
+    return bytes(start[:ERROR_BODY_BYTES_MAX]), is_whole
 
 
 async def _read_with(read_reply: ReadReply, reply: httpx.Response) -> httpx.Response:

@@ -191,13 +191,33 @@ async def test_status_alone_decides_when_the_error_body_stalls(fail: Fail, monke
     assert (error.kind, body.is_closed) == (ErrorKind.NOT_FOUND, True)
 
 
-async def test_status_alone_decides_when_the_error_body_breaks_off(fail: Fail) -> None:
-    class Broken(Body):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield b"half"
-            raise ConnectorError(ErrorKind.UNAVAILABLE)
+class Broken(Body):
+    """Breaks off after its first chunk."""
 
-    assert (await fail(httpx.Response(404, stream=Broken()))).kind is ErrorKind.NOT_FOUND
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectorError(ErrorKind.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_status_alone_decides_when_the_error_body_breaks_off(fail: Fail, status: int) -> None:
+    assert (await fail(httpx.Response(status, stream=Broken()))).kind is layer.KIND_BY_STATUS[status]
+
+
+@pytest.mark.parametrize("told", [None, ConnectorError(ErrorKind.UNEXPECTED, "half")])
+@pytest.mark.parametrize(("status", "kind"), [(400, "unavailable"), (403, "unavailable"), (404, "not_found")])
+async def test_refusal_is_worth_another_try_when_its_reason_breaks_off(
+    fail: Fail, told: ConnectorError | None, status: int, kind: str
+) -> None:
+    known = told if status != 404 else None
+    error = await fail(httpx.Response(status, stream=Broken()), classify_reply=lambda _reply, _body: known)
+    assert (error.kind, error.maybe_applied, error.status) == (kind, False, status)
+
+
+async def test_reason_counts_when_it_came_before_the_error_body_broke_off(fail: Fail) -> None:
+    reason = ConnectorError(ErrorKind.QUOTA_EXCEEDED, "half")
+    error = await fail(httpx.Response(403, stream=Broken()), classify_reply=lambda _reply, _body: reason)
+    assert error.kind is ErrorKind.QUOTA_EXCEEDED
 
 
 def whole(bytes_max: int) -> httpx.Request:
