@@ -177,7 +177,7 @@ class Listening:
                 if b"alt=media" in scope["query_string"] and answer.status < 300:
                     continue  # a file's bytes, whatever they look like
                 is_bare = not answer.body and any(sign in scope["query_string"] for sign in BODILESS)
-                if (answer.is_json or not answer.body) and not is_bare:
+                if (answer.is_json or not answer.body) and not is_bare and not answer.is_cut:
                     found = judge.examine(method, answer.status, bytes(answer.body))
                     self.problems += [f"{judge.name}: {one}" for one in found]
 
@@ -218,6 +218,7 @@ class _Answer:
         self._note: Callable[[_Answer], None] | None = note
         self.status = 0
         self.is_json = False
+        self.is_cut = True  # as long as no end came
         self.body = bytearray()
 
     async def __call__(self, message: Message) -> None:
@@ -226,11 +227,13 @@ class _Answer:
             headers = dict(message["headers"])
             self.is_json = headers.get(b"content-type", b"").startswith(JSON)
             if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+                self.is_cut = False
                 self.end()  # the head is all of it
         else:
             body = message.get("body", b"")
             self.body += body if self.is_json else body[:1]
             if not message.get("more_body"):
+                self.is_cut = False
                 self.end()
         await self._send(message)
 
