@@ -68,22 +68,23 @@ class WishError(Exception):
 
 
 def read_return_path(query: Mapping[str, str]) -> ReturnPath:
-    """Where the result is to go. ApiError 400 for what can be told to nobody but the person at the browser."""
+    """Where the result is to go. ApiError 400 for what can be told to nobody but the person at the browser.
+
+    Of another response_type nothing can come but an error; that goes where a code would.
+    """
     response_type = query.get("response_type") or ""
     redirect_uri = query.get("redirect_uri") or ""
     if not redirect_uri and response_type == "token":
         redirect_uri = OUT_OF_BAND
     if not redirect_uri or len(redirect_uri) > URI_CHARACTERS_MAX:
         raise ApiError(ErrorCode.INVALID_PARAMETERS, "The application did not say where to send you back to.")
-    if response_type not in {"code", "token"}:
-        raise ApiError(ErrorCode.INVALID_PARAMETERS, "The application's response_type must be code or token.")
     texts = {}
     for name in ("state", "request_id"):
         texts[name] = query.get(name)
         _check(name, texts[name] or "", ECHO_CHARACTERS_MAX)
     origin = query.get("origin") or None if redirect_uri == OUT_OF_BAND else None
     return ReturnPath(
-        response_type="code" if response_type == "code" else "token",
+        response_type="token" if response_type == "token" else "code",
         redirect_uri=redirect_uri,
         origin=None if origin is None else _read_origin(origin),
         **texts,
@@ -97,6 +98,10 @@ def read_wishes(
 
     `manifests` are what people may connect, `missing_clients` the services that they might if an OAuth client were set.
     """
+    response_type = query.get("response_type")
+    if response_type != back.response_type:
+        code = "unsupported_response_type" if response_type else "invalid_request"
+        raise WishError(code, "The application's response_type must be code or token.")
     scope = query.get("scope") or ""
     try:
         _check("scope", scope, SCOPES_CHARACTERS_MAX)

@@ -185,8 +185,7 @@ def test_application_hears_of_it_when_somebody_cancels(browser: Browser) -> None
         {"client_id": "nobody"},
         {"redirect_uri": "https://app.example.com/back"},
         {"redirect_uri": ""},
-        {"response_type": "id_token"},
-        {"response_type": ""},
+        {"response_type": "id_token", "redirect_uri": "https://app.example.com/back"},
         {"state": "x" * 4001},
         {"state": "\0"},
         {"redirect_uri": OUT_OF_BAND, "origin": "example"},
@@ -224,6 +223,18 @@ def test_application_is_told_what_it_asked_wrongly(browser: Browser, params: dic
     assert isinstance(data, dict)
     assert (data["error"], data["state"]) == (error, "s")
     assert browser.start(redirect_uri=OUT_OF_BAND, **params).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("response_type", "error"),
+    [("", "invalid_request"), ("id_token", "unsupported_response_type"), ("code token", "unsupported_response_type")],
+)
+def test_application_is_told_when_it_wants_a_result_of_no_kind_there_is(
+    browser: Browser, response_type: str, error: str
+) -> None:
+    query = read_query(browser.start(state="s", response_type=response_type))
+    assert (query["error"], query["state"]) == (error, "s")
+    assert "code or token" in query["error_description"]
 
 
 def test_fragment_has_no_token_when_application_has_not_switched_that_on(browser: Browser) -> None:
