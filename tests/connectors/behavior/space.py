@@ -161,11 +161,18 @@ class Space:
         assert seen == expected
 
     async def gather(self, calls: Iterable[Awaitable[ResultT]]) -> list[ResultT]:
-        """Many calls, some at a time."""
-        slots = asyncio.Semaphore(CALLS_PARALLEL_MAX)
+        """Many calls, some at a time. When one fails, the others are over before its error comes."""
+        numbered, results = enumerate(calls), dict[int, ResultT]()
 
-        async def run(call: Awaitable[ResultT]) -> ResultT:
-            async with slots:
-                return await call
+        async def work() -> None:
+            for number, call in numbered:
+                results[number] = await call
 
-        return await asyncio.gather(*map(run, calls))
+        workers = [asyncio.ensure_future(work()) for _ in range(CALLS_PARALLEL_MAX)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        return [results[number] for number in sorted(results)]
