@@ -12,7 +12,8 @@ async def test_bytes_are_new_and_name_stays_when_replaced(space: Space) -> None:
     assert (new.name, new.size_bytes) == ("a.txt", 3)
     assert new.etag is None or new.etag != old.etag
     assert await space.read(new.raw_id) == b"new"
-    assert await space.connector.get(new.ref) == await space.connector.get(new.ref)
+    seen = await space.connector.get(new.ref)
+    assert as_known(await space.connector.get(new.ref), seen) == seen
     await space.holds("a.txt")
 
 
@@ -28,7 +29,9 @@ async def test_etag_changes_when_the_same_number_of_bytes_is_written(space: Spac
     for digit in range(1, 8):
         file = await space.connector.replace(file.raw_id, BytesSource(b"%d" % digit))
         etags.append(file.etag)
-    assert etags == [None] * 8 or len(set(etags)) == 8
+    told = [etag for etag in etags if etag is not None]
+    assert len(set(told)) == len(told)
+    assert len(told) in {0, 8} or space.target.settle_seconds_max  # else none is told late
 
 
 async def test_nothing_is_created_when_file_is_gone(space: Space) -> None:
