@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -43,7 +44,7 @@ def build_runtime(kind: type[Runtime | FailingRuntime] = Runtime) -> Runtime:
 def open_on(
     shared: Shared[WebDavServer], build: Callable[[], Runtime] = build_runtime
 ) -> Callable[[Path], AbstractAsyncContextManager[Connector]]:
-    """Opens an account of the server's one user."""
+    """Opens an account of the server's one user on a new folder."""
 
     @asynccontextmanager
     async def open_on_server(_: Path) -> AsyncIterator[Connector]:
@@ -53,8 +54,11 @@ def open_on(
             probe = await open_account(get_credentials(server), probing).probe()
             LEARNED[server.url] = probe.learned
             await probing.aclose()
-        runtime = build()
-        yield open_account(get_credentials(server), runtime, learned=LEARNED[server.url])
+        name = f"account-{uuid.uuid4().hex[:12]}"
+        with server.client() as client:
+            client.request("MKCOL", name).raise_for_status()
+        runtime, place = build(), {"url": f"{server.url}{name}/"}
+        yield open_account(get_credentials(server) | place, runtime, learned=LEARNED[server.url])
         await runtime.aclose()
 
     return open_on_server
