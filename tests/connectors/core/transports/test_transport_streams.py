@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from itertools import pairwise
+from typing import Any, ParamSpec
 
 import httpx
 import pytest
@@ -16,13 +19,48 @@ from connectors.core.transport import build_body
 from connectors.core.transports.pyreqwest import ABANDONED_FACTOR
 from tests.connectors.core.transports.conftest import BuildTransport
 from tests.servers import origin as scripts
-from tests.servers.origin import Origin
+from tests.servers.origin import Exchange, Origin
 
 IDLE_SECONDS = 1.0
-CLOSE_SECONDS_MAX = 1.0
+CLOSE_SECONDS_MAX = 5.0  # less than the idle timeout, which would close them too
+STOP_SECONDS = 0.25  # when we ourselves stand still for so long, a transport may find its provider silent
+STOPS_MAX = 5
+BEAT_SECONDS = 0.01
 BUFFERS_BYTES = 16 * 2**20  # more than the sockets and the client hold between them
 
 BuildUpload = Callable[[ByteSource, str], httpx.Request]
+ParametersT = ParamSpec("ParametersT")
+
+
+def again_after_a_stop(
+    case: Callable[ParametersT, Awaitable[None]],
+) -> Callable[ParametersT, Coroutine[Any, Any, None]]:
+    """Runs a case again if a time ran out while the machine itself stood still."""
+
+    @functools.wraps(case)
+    async def run(*args: ParametersT.args, **kwargs: ParametersT.kwargs) -> None:
+        for _ in range(STOPS_MAX):
+            beats = [time.monotonic()]
+            beating = asyncio.create_task(beat(beats))
+            try:
+                return await case(*args, **kwargs)
+            except ConnectorError as error:
+                await asyncio.sleep(2 * BEAT_SECONDS)  # for the beat that comes late
+                pauses = [after - before for before, after in pairwise(beats)]
+                if error.kind is not ErrorKind.TIMED_OUT or max(pauses, default=0.0) < STOP_SECONDS:
+                    raise
+            finally:
+                beating.cancel()
+        pytest.fail("the machine stood still each time")
+
+    return run
+
+
+async def beat(beats: list[float]) -> None:
+    """Notes the time again and again."""
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        beats.append(time.monotonic())
 
 
 class Source(ByteSource):
@@ -58,6 +96,7 @@ def build_upload(origin: Origin) -> BuildUpload:
 
 
 class TestDownload:
+    @again_after_a_stop
     async def test_all_arrives_when_it_lasts_longer_than_the_idle_timeout(
         self, build: BuildTransport, origin: Origin
     ) -> None:
@@ -67,6 +106,7 @@ class TestDownload:
         assert b"".join([chunk async for chunk in response.aiter_raw()]) == b"x" * 12
         assert time.monotonic() - started > 2 * IDLE_SECONDS
 
+    @again_after_a_stop
     async def test_all_arrives_when_the_reader_is_slower_than_the_idle_timeout(
         self, build: BuildTransport, origin: Origin
     ) -> None:
@@ -103,9 +143,7 @@ class TestDownload:
         assert caught.value.kind is ErrorKind.TIMED_OUT
         assert caught.value.maybe_applied
 
-    async def test_upstream_closes_within_a_second_when_the_stream_is_left_early(
-        self, build: BuildTransport, origin: Origin
-    ) -> None:
+    async def test_upstream_closes_when_the_stream_is_left_early(self, build: BuildTransport, origin: Origin) -> None:
         origin.on("/", scripts.endless_body)
         response = await build()(httpx.Request("GET", origin.url("/")))
         async for chunk in response.aiter_raw():
@@ -114,17 +152,13 @@ class TestDownload:
         await response.aclose()
         await origin.wait_until_idle(CLOSE_SECONDS_MAX)
 
-    async def test_upstream_closes_within_a_second_when_only_the_head_was_read(
-        self, build: BuildTransport, origin: Origin
-    ) -> None:
+    async def test_upstream_closes_when_only_the_head_was_read(self, build: BuildTransport, origin: Origin) -> None:
         origin.on("/", scripts.stalled_body)
         response = await build()(httpx.Request("GET", origin.url("/")))
         await response.aclose()
         await origin.wait_until_idle(CLOSE_SECONDS_MAX)
 
-    async def test_upstream_closes_within_a_second_when_a_read_is_cancelled(
-        self, build: BuildTransport, origin: Origin
-    ) -> None:
+    async def test_upstream_closes_when_a_read_is_cancelled(self, build: BuildTransport, origin: Origin) -> None:
         origin.on("/", scripts.stalled_body)
         response = await build()(httpx.Request("GET", origin.url("/")))
         reading = asyncio.create_task(response.aread())
@@ -168,6 +202,7 @@ class TestDownload:
 
 
 class TestUpload:
+    @again_after_a_stop
     async def test_stored_when_the_provider_reads_for_longer_than_the_idle_timeout(
         self, build: BuildTransport, origin: Origin, build_upload: BuildUpload
     ) -> None:
@@ -177,8 +212,9 @@ class TestUpload:
         response = await build(idle_timeout_seconds=IDLE_SECONDS)(request)
         await response.aread()
         assert time.monotonic() - started > 2 * IDLE_SECONDS
-        assert len(origin.requests[0].body) == BUFFERS_BYTES
+        assert len(origin.requests[-1].body) == BUFFERS_BYTES
 
+    @again_after_a_stop
     async def test_stored_when_our_source_is_slower_than_the_idle_timeout(
         self, build: BuildTransport, origin: Origin, build_upload: BuildUpload
     ) -> None:
@@ -186,7 +222,7 @@ class TestUpload:
         source.pause_seconds = 1.0
         response = await build(idle_timeout_seconds=0.5)(build_upload(source, "/"))
         assert await response.aread() == b"ok"
-        assert origin.requests[0].is_body_complete
+        assert origin.requests[-1].is_body_complete
 
     async def test_timed_out_and_broken_off_when_the_provider_stops_reading(
         self, build: BuildTransport, origin: Origin, build_upload: BuildUpload
@@ -256,17 +292,23 @@ class TestUpload:
         size_bytes: int | None,
         pause_seconds: float,
     ) -> None:
-        origin.on("/", scripts.raw_body)
+        has_begun = asyncio.Event()
+
+        async def note_body(exchange: Exchange) -> None:
+            exchange.seen.body = await exchange.reader.read(1)
+            has_begun.set()
+            exchange.seen.body += await exchange.wait_until_left()
+
+        origin.on("/", note_body)
         source = Source(size_bytes=size_bytes, chunks=1000)
         source.pause_seconds = pause_seconds
         call = asyncio.create_task(build()(build_upload(source, "/")))
-        await asyncio.sleep(0.3)
+        await has_begun.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         assert source.is_closed
         await origin.wait_until_idle(CLOSE_SECONDS_MAX)
-        assert origin.requests[0].body
         assert not origin.requests[0].body.endswith(b"0\r\n\r\n")
 
     async def test_cancelled_comes_out_when_the_source_is_cancelled(
