@@ -37,9 +37,15 @@ async def test_work_that_has_not_begun_is_dropped_when_its_caller_is_cancelled()
 
 
 async def test_what_was_opened_for_a_cancelled_caller_is_closed() -> None:
-    threads, is_opened, is_closed = Threads(), Event(), Event()
-    opening = asyncio.create_task(threads.acquire(lambda: is_opened.wait() and is_closed, Event.set))
-    await asyncio.sleep(0.01)
+    threads, is_begun, is_opened, is_closed = Threads(), Event(), Event(), Event()
+
+    def open_slowly() -> Event:
+        is_begun.set()
+        is_opened.wait()
+        return is_closed
+
+    opening = asyncio.create_task(threads.acquire(open_slowly, Event.set))
+    await asyncio.to_thread(is_begun.wait)
     opening.cancel()
     await asyncio.sleep(0)
     is_opened.set()
