@@ -10,11 +10,10 @@ from random import Random
 import pytest
 
 from connectors.core.errors import ErrorKind
-from connectors.core.stack import Runtime
 from tests.connectors.faulty.extent import IS_ALL, SEED, by_extent, pair
 from tests.connectors.faulty.operations import ALL, READING, STORING, Operation, find
 from tests.connectors.faulty.subject import Subject
-from tests.connectors.faulty.trial import IDLE_SECONDS_MAX, Trial, build_transport, check_tasks
+from tests.connectors.faulty.trial import IDLE_SECONDS_MAX, Trial, build_transport, check_tasks, learn
 from tests.servers.toxic import ToxicProxy
 from tests.servers.toxics import (
     Bandwidth,
@@ -51,7 +50,7 @@ async def opened_trial(
     tasks = asyncio.all_tasks()
     transport = build_transport(idle_seconds_max)
     try:
-        await subject.learn(Runtime(guarded_transport=transport))
+        await learn(subject)
         async with ToxicProxy(*subject.address, random=Random(SEED)) as proxy:
             origin = f"http://127.0.0.1:{proxy.port}"
             trial = Trial(subject=subject, operation=operation, origin=origin, transport=transport)

@@ -225,6 +225,15 @@ def check_tasks(before: set[asyncio.Task[Any]]) -> None:
     assert asyncio.all_tasks() - before <= {asyncio.current_task()}
 
 
+async def learn(subject: Subject) -> None:
+    """Finds out what accounts can do, with patience: it is kept for the process."""
+    transport = build_transport()
+    try:
+        await subject.learn(Runtime(guarded_transport=transport))
+    finally:
+        await transport.aclose()
+
+
 @asynccontextmanager
 async def opened_lying_trial(
     subject: Subject, operation: Operation, *, idle_seconds_max: float = IDLE_SECONDS_MAX
@@ -233,7 +242,7 @@ async def opened_lying_trial(
     tasks = asyncio.all_tasks()
     transport = build_transport(idle_seconds_max)
     try:
-        await subject.learn(Runtime(guarded_transport=transport))
+        await learn(subject)
         async with LyingProxy(*subject.address) as proxy:
             trial = LyingTrial(
                 subject=subject, operation=operation, origin=proxy.origin, transport=transport, proxy=proxy
