@@ -216,7 +216,9 @@ def list_keys(app: AppOption, as_json: Json = False) -> None:
 
 
 @key_cli.command("revoke")
-def revoke_key(key: Annotated[str, typer.Argument(help="The key to revoke.")], app: AppOption) -> None:
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The key to revoke; after -- if it begins with a dash.")], app: AppOption
+) -> None:
     """Revoke an API key; servers stop accepting it within seconds."""
 
     async def operation(state: State) -> None:

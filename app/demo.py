@@ -87,21 +87,21 @@ def lead_to(settings: Settings, neighbors: Neighbors | None) -> Settings:
 @contextmanager
 def leading_commands(settings: Settings) -> Iterator[None]:
     """Commands in this folder follow the demo for as long as this goes on, and no longer, however it ends."""
-    with settings.demo_file.open("rb") as file:
+    with settings.demo_file.open("r+b") as file:  # writable, as network file systems want it
         fcntl.flock(file, fcntl.LOCK_EX)  # only commands ask for it besides, and hold it for no time
         yield
 
 
 def follow_demo(settings: Settings) -> Settings:
-    """Sends a command's connectors where the demo that runs in this folder sent its own: what opens a stand-in of a
-    provider is nothing to show to the provider, nor the reverse.
+    """Sends a command's connectors where the demo that runs in this folder sent its own, and lets them go as far: what
+    opens a stand-in of a provider is nothing to show to the provider, nor the reverse.
     """
     try:
         with settings.demo_file.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         demo = _read(settings.demo_file)
-        return settings if demo is None else _lead(settings, demo.connectors)
+        return settings if demo is None else _lead(allow_this_machine(settings), demo.connectors)
     except OSError:
         return settings
     return settings

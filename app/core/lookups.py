@@ -44,8 +44,8 @@ class FileLookUps:
     async def open(self) -> None:
         """Takes a connection. May be called again, but must not be cancelled."""
         async with self._opening:
-            if self._connection is None:
-                self._connection = await self._engine.connect()
+            if self._driver is None:
+                self._connection = self._connection or await self._engine.connect()
                 raw = await self._connection.get_raw_connection()
                 self._driver = cast("aiosqlite.Connection", raw.driver_connection)
 

@@ -9,8 +9,10 @@ TOKEN_BYTES = 32
 
 
 def generate_token() -> str:
-    """A new random token of 256 bits, URL-safe."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+    """A new random token of 256 bits, URL-safe. None begins with a dash, which a command would take for an option."""
+    while (token := secrets.token_urlsafe(TOKEN_BYTES)).startswith("-"):
+        pass
+    return token
 
 
 def hash_token(token: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from app.core.errors import ApiError, ErrorCode
 from app.core.http.streams import StreamReply
 from app.storage.ranges import format_date, is_range_fresh, is_unmodified, parse_range, quote_etag
 from connectors.core.connector import Connector
+from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import ByteRange, Download, File, RawId, Ref, VersionId
 
 CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"})
@@ -42,11 +43,25 @@ def build_file_source(connector: Connector, file: RawId) -> Source:
             raise AssertionError("a file's reference gave a folder")  # noqa: TRY004 - the connector's promise
         return found
 
-    return Source(
-        lambda byte_range: connector.open_download(file, byte_range=byte_range),
-        get_facts,
-        connector.capabilities.download_range,
-    )
+    def open_it(byte_range: ByteRange | None) -> AbstractAsyncContextManager[Download]:
+        if byte_range is not None and connector.capabilities.open_export:
+            return _open_part(connector, file, byte_range)
+        return connector.open_download(file, byte_range=byte_range)
+
+    return Source(open_it, get_facts, connector.capabilities.download_range)
+
+
+@asynccontextmanager
+async def _open_part(connector: Connector, file: RawId, byte_range: ByteRange) -> AsyncIterator[Download]:
+    """A part of a file; all of a document that is exported, since a range may be ignored (RFC 9110 14.2)."""
+    async with AsyncExitStack() as stack:
+        try:
+            download = await stack.enter_async_context(connector.open_download(file, byte_range=byte_range))
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.UNSUPPORTED:
+                raise
+            download = await stack.enter_async_context(connector.open_download(file))
+        yield download
 
 
 def build_export_source(connector: Connector, file: RawId, export_format: str) -> Source:
@@ -129,7 +144,7 @@ def _build_headers_of(
         etag=facts.etag,
         modified_at=facts.modified_at,
     )
-    if not source.has_ranges:
+    if not source.has_ranges or (isinstance(facts, Download) and not facts.has_ranges):
         headers["Accept-Ranges"] = "none"
     return headers | dict(extra_headers or {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from msgspec import structs
 
 from app.core.clock import now
 from app.core.errors import ApiError
@@ -23,6 +24,8 @@ from connectors.core.resources import ByteRange, File, Part, UploadSession
 ABORT_SECONDS_MAX = 20.0
 LOOKED_AGAIN_SECONDS = (0.5, 1.0, 2.0)
 """After which times it is looked again for a file that the target may still be making for whoever asked before."""
+
+_GONE_KINDS = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS})
 
 log = structlog.get_logger("app.transfers")
 
@@ -183,7 +186,7 @@ class PartsUpload:
         except BaseException as error:
             job.run.progress.bytes_done -= hashing.size_bytes
             reading.raise_own()
-            if isinstance(error, ConnectorError) and error.kind is ErrorKind.NOT_FOUND:
+            if isinstance(error, ConnectorError) and error.kind in _GONE_KINDS:
                 raise SessionGoneError from error
             raise
         self._stored[number] = (part, digest)
@@ -193,13 +196,13 @@ class PartsUpload:
         job = self._job
         parts = [part for _, (part, _) in sorted(self._stored.items())]
         try:
-            return await job.target.finish_upload(session, parts)
+            return await job.target.finish_upload(structs.replace(session, was_finishing=self._was_told), parts)
         except ConnectorError as error:
-            if error.kind in {ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS} or error.is_replay:
+            if error.kind in _GONE_KINDS or error.is_replay:
                 found = await self._find_finished(is_worth_waiting=self._was_told or error.is_replay)
                 if found is not None:
                     return found
-            if job.must_rename(error) or error.kind in {ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS}:
+            if job.must_rename(error) or error.kind in _GONE_KINDS:
                 raise SessionGoneError from error
             raise
 

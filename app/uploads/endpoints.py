@@ -93,7 +93,8 @@ async def get_upload(storage: AccountStorage, upload_id: UploadId) -> Response:
 async def put_part(request: Request) -> Response:
     """Stores one part from the body, in any order and at the same time as others. The same number again replaces it.
 
-    Where `parallel_uploads` is false they are stored in order: one waits for those before it that are on their way.
+    Where `parallel_uploads` is false they are stored in order: one waits for those before it that are on their way. If
+    the one before does not come, this one is a 409, and can be sent again after it.
     """
     storage = await open_storage(request)
     parts_max = storage.connector.manifest.limits.upload_parts_max

@@ -35,6 +35,8 @@ ENDED_UPLOAD_DAYS = 7
 
 TURN_SECONDS = 1.0
 """How long a part waits for the one before it when that is not to be seen."""
+TURN_SECONDS_ELSEWHERE = 10.0
+"""The same where it may be on its way to another process."""
 
 log = structlog.get_logger("app.uploads")
 
@@ -88,7 +90,7 @@ async def put_part(storage: Storage, row: UploadSession, number: int, source: By
         previous = None
         if number > 1 and not storage.connector.capabilities.upload_parts_parallel:
             await _wait_for_turn(storage.state, row, number)
-            previous = await _find_part(storage.state, row, number - 1)
+            previous = await _find_previous(storage.state, row, number)
         upload = _build_session(storage.state, row)
         part = await storage.connector.put_part(upload, number, source, previous=previous)
         async with storage.state.db.writing() as session:
@@ -108,27 +110,33 @@ async def put_part(storage: Storage, row: UploadSession, number: int, source: By
 
 
 async def _wait_for_turn(state: State, row: UploadSession, number: int) -> None:
-    """Clients send parts side by side also where a storage wants one after the other: each waits for the one before.
-
-    As long as an earlier one is on its way here, or may be about to come; then the storage says what it thinks of it.
+    """Clients send parts side by side also where a storage wants one after the other: each waits for the one before,
+    as long as an earlier one is on its way here, or may be about to come.
     """
-    ends_at = monotonic() + TURN_SECONDS
+    seconds = TURN_SECONDS if state.settings.is_embedded else TURN_SECONDS_ELSEWHERE
+    ends_at = monotonic() + seconds
     with state.signals.listening(_name(row)) as bell:
         while not state.signals.is_stopping:
             async with state.db.reading(is_newest=True) as session:
                 if await UploadRepository(session).is_turn_of(row.id, number):
                     return
             if min(state.signals.list_at_work(_name(row)), default=number) < number:
-                ends_at = monotonic() + TURN_SECONDS
+                ends_at = monotonic() + seconds
             elif monotonic() > ends_at:
                 return
             await bell.wait(TURN_SECONDS)
 
 
-async def _find_part(state: State, row: UploadSession, number: int) -> Part | None:
+async def _find_previous(state: State, row: UploadSession, number: int) -> Part:
+    """The part before this one. ApiError when it is not there: nothing is wrong with this one, it came too early."""
     async with state.db.reading(is_newest=True) as session:
-        part = await UploadRepository(session).find_part(row.id, number)
-    return None if part is None else _build_part(part)
+        part = await UploadRepository(session).find_part(row.id, number - 1)
+    if part is not None:
+        return _build_part(part)
+    raise ApiError(
+        ErrorCode.CONFLICT,
+        f"Parts go in order here, and part {number - 1} is not stored yet; send part {number} again after it.",
+    )
 
 
 def _name(row: UploadSession) -> str:
@@ -293,5 +301,6 @@ def _build_session(state: State, row: UploadSession) -> resources.UploadSession:
         on_conflict=OnConflict(row.on_conflict),
         part_size_bytes=row.part_size_bytes,
         size_bytes=row.size_bytes,
+        was_finishing=row.state == "finishing",  # and the claim has ended by itself
         state=open_state(state, row.account_id, row.sealed_state),
     )

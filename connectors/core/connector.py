@@ -193,6 +193,8 @@ class Connector(ABC):
         """Makes the file of its parts, in order of number; no parts make an empty file.
 
         - invalid_parts, and the session lives on, when the provider misses one.
+        - If the session `was_finishing`, a file that an earlier call made of the same bytes is the answer, where the
+          provider lets it be known.
         """
         self._refuse("start_upload")
 

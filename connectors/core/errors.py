@@ -59,6 +59,7 @@ class ConnectorError(Exception):
     - `retry_after_seconds`: what the provider asked for, None when it gave no hint.
     - `conflict`: the resource that is in the way, when known.
     - `size_bytes`: the whole size, with range_invalid.
+    - `final_kind`: what it is once nobody tries again, when the kind only says that another try may tell more.
     - `context`: connector, operation, account, reference, upstream status and request id; never a secret.
     """
 
@@ -83,6 +84,7 @@ class ConnectorError(Exception):
         self.size_bytes = size_bytes
         self.is_persistent = False
         self.is_replay = False
+        self.final_kind: ErrorKind | None = None
         self.context: dict[str, str] = {}
 
     @property

@@ -18,6 +18,8 @@ from connectors.core.transport import build_body
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _SEPARATOR = re.compile(r"[/\\]")
+_BLANK = "".join(map(chr, range(33)))
+DECODINGS_MAX = 4
 METHODS_REFUSED = frozenset({"CONNECT", "TRACE"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 PASSED_STATUSES = frozenset(range(300, 600)) - {401}
@@ -78,8 +80,14 @@ def is_below(url: httpx.URL, base: httpx.URL) -> bool:
 
 
 def has_dots(path: str) -> bool:
-    """True when some server may take a part of the path for the folder itself or the one above it."""
-    return any(part.partition(";")[0] in {".", ".."} for part in _SEPARATOR.split(unquote(path)))
+    """True when some server may take a part of the path for the folder itself or the one above it: one that decodes it
+    more than once, or cuts off what it has no use for.
+    """
+    decoded = path
+    for _ in range(DECODINGS_MAX):
+        decoded = unquote(decoded)
+    parts = (part.partition(";")[0].strip(_BLANK) for part in _SEPARATOR.split(decoded))
+    return any(part in {".", ".."} for part in parts)
 
 
 def _build_url(uri: str, base: httpx.URL) -> httpx.URL:

@@ -249,6 +249,7 @@ class Download:
     etag: str | None = None
     modified_at: datetime | None = None
     name: str | None = None
+    has_ranges: bool = True  # a part of it can be opened, too, if the connector opens parts at all
 
     @property
     def length_bytes(self) -> int | None:
@@ -267,6 +268,7 @@ class UploadSession(Struct, frozen=True, kw_only=True):
     on_conflict: OnConflict
     part_size_bytes: int
     size_bytes: int | None = None
+    was_finishing: bool = False  # an earlier finish_upload may have made the file, and nobody heard of it
     state: dict[str, Any] = {}
     started_at: datetime | None = None  # told by list_uploads
 

@@ -7,7 +7,7 @@ https://www.dropbox.com/developers/documentation/http/documentation#formats
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -66,9 +66,9 @@ class Api:
 
     # ---- files and folders
 
-    async def get_metadata(self, path: str, *, template_id: str | None = None) -> Entry:
-        wanted = {".tag": "filter_some", "filter_some": [template_id]}
-        more = {} if template_id is None else {"include_property_groups": wanted}
+    async def get_metadata(self, path: str, *, template_ids: Sequence[str] = ()) -> Entry:
+        wanted = {".tag": "filter_some", "filter_some": template_ids}
+        more = {"include_property_groups": wanted} if template_ids else {}
         return self.read(await self.ask("files/get_metadata", {"path": path, **more}, msgspec.Raw))
 
     async def list_folder(

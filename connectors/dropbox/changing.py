@@ -6,6 +6,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 
+from connectors.core.cleanup import giving_up
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import Folder, OnConflict, RawId, Ref, Resource
 from connectors.dropbox.errors import build_unexpected
@@ -79,28 +80,28 @@ class Changer:
             await self.reader.api.delete(ref.raw_id)
 
     async def _is_copy(self, there: Entry, entry: Entry) -> bool:
-        if entry.is_file or there.is_file:
-            return there.is_file == entry.is_file and there.content_hash == entry.content_hash
+        if entry.is_file != there.is_file or (entry.is_file and entry.content_hash is not None):
+            return there.has_bytes_of(entry)
         with suppress(ConnectorError):
-            if await self.reader.list_tree(there) == await self.reader.list_tree(entry):
+            if not entry.is_file and await self.reader.list_tree(there) == await self.reader.list_tree(entry):
                 return True
-        text = "a folder is there that may be the copy, and may not be complete; look at it before trying again"
+        text = "something is there that may be the copy, and may not be complete; look at it before trying again"
         raise ConnectorError(ErrorKind.UNAVAILABLE, text, maybe_applied=True)
 
     async def _rename(self, entry: Entry, target: str) -> Entry:
         """Moves it, a change of case alone by way of another name, since Dropbox does nothing then. That name can be
-        seen, and says why it is there, should the second step fail and the way back as well.
+        seen, and says why it is there, should a step fail and the way back as well.
         """
         moved = await self._move(entry, target)
         if moved.name == split_path(target)[1]:
             return moved
         path = get_path(moved)
         aside = f"{path[: -len(moved.name)]}{moved.name[:ASIDE_CHARACTERS_MAX]} (renaming {secrets.token_hex(4)})"
-        await self._move(moved, aside)
         try:
+            await self._move(moved, aside)
             return await self._move(moved, target)
         except BaseException:
-            with suppress(ConnectorError):
+            async with giving_up():
                 await self._move(moved, path)
             raise
 

@@ -116,4 +116,5 @@ def _build_export(reply: httpx.Response, entry: Entry, told: ExportMetadata) -> 
         etag=entry.rev,
         modified_at=read_moment(entry.server_modified),
         name=told.name,
+        has_ranges=False,
     )

@@ -62,6 +62,10 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     def is_file(self) -> bool:
         return self.rev is not None
 
+    def has_bytes_of(self, other: Entry) -> bool:
+        """The same bytes, as far as Dropbox tells hashes."""
+        return self.content_hash is not None and self.content_hash == other.content_hash
+
     @property
     def export_formats(self) -> tuple[str, ...]:
         """What it can be exported as, since it cannot be downloaded; the usual format first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -32,7 +32,7 @@ async def find_places(
 ) -> Places:
     """Where it may go: with RENAME the next free one each time, else one at most; already_exists if there is none."""
     renames = on_conflict is OnConflict.RENAME
-    for candidate in number_names(name, is_folder=is_folder) if renames else [name]:
+    for candidate in list_names(name, on_conflict, is_folder=is_folder):
         path = f"{folder_path}/{candidate}"
         there = await reader.find(path)
         if there is None or (on_conflict is OnConflict.REPLACE and there.is_file and not is_folder):
@@ -84,8 +84,15 @@ async def find_after(reader: Reader, path: str, error: ConnectorError) -> Entry 
         failure.maybe_applied = failure.is_replay = True
         raise
     if there is None and error.kind is ErrorKind.ALREADY_EXISTS:
-        raise error.restated(ErrorKind.NOT_FOUND, "it was done, and is gone again") from error
+        doubt = error.restated(ErrorKind.UNAVAILABLE, "what had the name is gone again, and was perhaps this")
+        doubt.maybe_applied = doubt.is_persistent = True
+        raise doubt from error
     return there
+
+
+def list_names(name: str, on_conflict: OnConflict, *, is_folder: bool) -> Iterable[str]:
+    """What it may be called, in turn."""
+    return number_names(name, is_folder=is_folder) if on_conflict is OnConflict.RENAME else [name]
 
 
 def number_names(name: str, *, is_folder: bool) -> Iterator[str]:

@@ -15,6 +15,7 @@ from connectors.dropbox.payloads import Entry, Found, Listing
 
 CALLS_PARALLEL_MAX = 8
 SKIP_DIGITS_MAX = 9
+TREE_COUNT_MAX = 20_000  # of what is compared with another tree
 WHOLE_LIMIT = 1000  # of a page of the whole account, of which little may be wanted
 _DELETED = "deleted"
 
@@ -149,14 +150,17 @@ class Reader:
         return await self._read_page(_build_scope("deleted"), cursor, limit, begin, go_on)
 
     async def list_tree(self, folder: Entry) -> set[tuple[str, str | None]]:
-        """Where all is that a folder holds, seen from there, and the hash of each file."""
+        """Where all is that a folder holds, seen from there, and the hash of each file; unsupported if it is much."""
+        start, found = len(folder.path_lower or ""), set()
         answer = self._read_listing(await self.api.list_folder(folder.id, is_recursive=True, limit=WHOLE_LIMIT))
-        entries = answer.entries
-        while answer.cursor is not None:
+        while True:
+            kept = (entry for entry in answer.entries if entry.tag != _DELETED)
+            found |= {((entry.path_lower or "")[start:], entry.content_hash) for entry in kept}
+            if answer.cursor is None:
+                return found
+            if len(found) > TREE_COUNT_MAX:
+                raise ConnectorError(ErrorKind.UNSUPPORTED, f"more than {TREE_COUNT_MAX} files and folders")
             answer = await self._continue(answer.cursor)
-            entries += answer.entries
-        start = len(folder.path_lower or "")
-        return {((entry.path_lower or "")[start:], entry.content_hash) for entry in entries if entry.tag != _DELETED}
 
     async def _read_page(
         self,

@@ -23,7 +23,7 @@ from connectors.dropbox.errors import build_unexpected, read_reason
 from connectors.dropbox.hashing import hash_blocks, join_blocks
 from connectors.dropbox.manifest import BLOCK_BYTES, MANIFEST, PART_BYTES
 from connectors.dropbox.payloads import Entry
-from connectors.dropbox.places import Place, Places, find_places, put
+from connectors.dropbox.places import Place, Places, find_places, list_names, put
 from connectors.dropbox.reading import Reader, get_path
 from connectors.dropbox.versions import bring_back
 
@@ -81,7 +81,12 @@ class Uploader:
         return part
 
     async def finish(self, session: UploadSession, parts: list[Part]) -> File:
-        """The file of all pieces."""
+        """The file of all pieces, or what an earlier finish made of the same bytes."""
+        blocks = [block for part in parts for block in (part.receipt or "").split(",") if block]
+        content_hash = join_blocks(blocks)
+        made = await self._find_made(session, content_hash) if session.was_finishing else None
+        if made is not None:
+            return made
         file = session.state.get("file")
         target = (
             await self._aim_at(RawId(file))
@@ -91,7 +96,6 @@ class Uploader:
         size_bytes = sum(part.size_bytes for part in parts)
         if not size_bytes:
             return await self._put(target, b"")
-        content_hash = join_blocks(",".join(part.receipt or "" for part in parts).split(","))
         if size_bytes % BLOCK_BYTES == 0:
             await self._append(session, size_bytes, b"", join_blocks([]), is_last=True)
 
@@ -99,6 +103,15 @@ class Uploader:
             return await self.reader.api.finish_session(session.state["session"], size_bytes, commit)
 
         return await self._commit(target, content_hash, finish)
+
+    async def _find_made(self, session: UploadSession, content_hash: str) -> File | None:
+        """The first of these bytes before a name that is free."""
+        folder_path = await self.reader.get_folder_path(session.parent)
+        for name in list_names(session.name, session.on_conflict, is_folder=False):
+            there = await self.reader.find(f"{folder_path}/{name}")
+            if there is None or there.content_hash == content_hash:
+                return None if there is None else await self._describe(there, {folder_path.lower(): session.parent})
+        return None
 
     async def _store(self, target: _Target, session: UploadSession, source: ByteSource) -> File:
         cutter = Cutter(CheckedSource(source))
@@ -170,7 +183,10 @@ class Uploader:
             with suppress(ConnectorError):
                 await self._undo(place, entry)
             raise ConnectorError(ErrorKind.UNEXPECTED, "Dropbox stored other bytes than were sent; they were removed")
-        file = await self.reader.describe(entry, target.known, is_replacement=place.before is not None)
+        return await self._describe(entry, target.known, is_replacement=place.before is not None)
+
+    async def _describe(self, entry: Entry, known: dict[str, RawId], *, is_replacement: bool = False) -> File:
+        file = await self.reader.describe(entry, known, is_replacement=is_replacement)
         if not isinstance(file, File):
             raise build_unexpected()
         return file

@@ -49,7 +49,7 @@ async def bring_back(reader: Reader, path: str, old: Entry, current_rev: str | N
     async def is_done() -> bool:
         nonlocal found
         there = await reader.find(path)
-        if there is not None and there.rev != current_rev and there.content_hash == old.content_hash:
+        if there is not None and there.rev != current_rev and there.has_bytes_of(old):
             found = there
         return found is not None
 

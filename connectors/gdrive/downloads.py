@@ -147,4 +147,5 @@ async def _open_export(drive: Drive, stack: AsyncExitStack, file: DriveFile, exp
         media_type=media_type,
         modified_at=read_moment(file.modified_time),
         name=f"{file.name}.{ending}",
+        has_ranges=False,
     )

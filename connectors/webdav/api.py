@@ -78,7 +78,7 @@ class Server:
         """A request of the caller's own, to this folder or below."""
         base = httpx.URL(self.address.base)
         for name, value in call.headers.items():
-            if name.lower() == DESTINATION and not is_below(base.join(value), base):
+            if name.lower() == DESTINATION and not _leads_below(value, base):
                 raise ConnectorError(ErrorKind.ADDRESS_REFUSED, f"the {DESTINATION} must be below {base}")
         return pass_through(self._send, call, base=base)
 
@@ -287,3 +287,10 @@ def build_propfind(names: Sequence[str] | None) -> bytes:
     """The question for these of the standard's properties, or for all that a server cares to tell."""
     asked = "<allprop/>" if names is None else f"<prop>{''.join(f'<{name}/>' for name in names)}</prop>"
     return f'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:">{asked}</propfind>'.encode()
+
+
+def _leads_below(target: str, base: httpx.URL) -> bool:
+    try:
+        return is_below(base.join(target), base)
+    except httpx.InvalidURL:
+        return False

@@ -136,6 +136,8 @@ class SharingConnector(MemoryConnector):
         self._fail("open_download")
         node = self._node(file)
         if node.name.endswith(DOCUMENT_ENDING):
+            if byte_range is not None:
+                raise ConnectorError(ErrorKind.UNSUPPORTED, "documents come whole")
             async with self.open_export(file, next(iter(EXPORTS))) as download:
                 yield download
         else:
@@ -161,7 +163,7 @@ class SharingConnector(MemoryConnector):
         formats = EXPORTS if node.name.endswith(DOCUMENT_ENDING) else {}
         ending = match_format(export_format, formats)
         download = self._build_download(node.data, None, name=f"{node.name}.{ending}")
-        yield replace(download, size_bytes=None, media_type=formats[ending])
+        yield replace(download, size_bytes=None, media_type=formats[ending], has_ranges=False)
 
     async def restore_version(self, file: RawId, version: VersionId) -> File:
         self._node(file).data = self._find_version(file, version)

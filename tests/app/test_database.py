@@ -20,6 +20,7 @@ from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import delete, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.accounts.repository import AccountRepository, look_up_row
 from app.accounts.rows import build_row
@@ -273,6 +274,23 @@ async def test_service_is_unavailable_when_the_file_is_empty(tmp_path: Path) -> 
         await look_up_row(db, 1)
     assert caught.value.code.status == 503
     await db.aclose()
+
+
+async def test_rows_are_looked_up_again_when_the_connection_could_not_be_taken_once(
+    db: Database, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: AsyncConnection) -> None:
+        raise OSError
+
+    with monkeypatch.context() as context:
+        context.setattr(AsyncConnection, "get_raw_connection", fail)
+        if db.is_sqlite:
+            with pytest.raises(ApiError) as caught:
+                await look_up_row(db, account_id)
+            assert caught.value.code.status == 503
+    row = await look_up_row(db, account_id)
+    assert row is not None
+    assert row.label == "before"
 
 
 async def test_service_is_unavailable_when_all_connections_are_taken(tmp_path: Path) -> None:

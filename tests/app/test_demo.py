@@ -182,6 +182,7 @@ async def test_commands_follow_the_demo_only_while_it_runs(settings: Settings) -
     assert follow_demo(settings) == settings
     with leading_commands(settings):
         assert follow_demo(settings).connectors == follow_demo(settings).connectors == demo.connectors
+        assert follow_demo(settings).allowed_networks == allow_this_machine(settings).allowed_networks
         told = settings.model_copy(update={"connectors": {name: {"client_id": "own"}}})
         assert follow_demo(told).connectors == told.connectors
     assert follow_demo(settings) == settings

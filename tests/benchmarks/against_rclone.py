@@ -106,7 +106,7 @@ def _running_rclone(folder: Path, store: S3Server) -> Iterator[tuple[int, int]]:
 
 def _ask(port: int) -> int | None:
     try:
-        reply = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        reply = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, timeout=60)
     except httpx.TransportError:
         return None
     return port if reply.status_code == httpx.codes.OK else None

@@ -123,7 +123,9 @@ def _find_pages(server: BenchServer, size: int) -> list[str]:
         ending=f"/contents?page_size={LISTING_ENTRIES_COUNT}",
     )
     pages, seen = [target], 0
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=server.headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}", headers=server.headers, trust_env=False, timeout=60
+    ) as client:
         for _ in range(PAGES_MAX):
             reply = client.get(pages[-1]).raise_for_status().json()
             seen += reply["count"]

@@ -70,7 +70,7 @@ def check_equal(server: BenchServer, other: BenchServer) -> None:
 
 def _fetch(server: BenchServer) -> dict[str, list[object]]:
     url = f"http://127.0.0.1:{server.port}{server.storage}/folders/root/contents"
-    reply = httpx.get(url, headers=server.headers, trust_env=False)
+    reply = httpx.get(url, headers=server.headers, trust_env=False, timeout=60)
     content: dict[str, list[object]] = json.loads(reply.text.replace(f":{server.port}", ""))
     if len(content.get("objects", ())) != LISTING_ENTRIES_COUNT:
         raise RuntimeError(f"not the listing: {reply.text[:1000]}")

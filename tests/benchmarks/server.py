@@ -45,7 +45,7 @@ from tests.benchmarks.pages import BUCKET
 from tests.servers.ports import find_free_port
 from tests.servers.s3 import S3Server
 
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 20.0
 PLENTY = 10**6
 POLL_SECONDS = 0.05
@@ -179,7 +179,9 @@ def _build_credentials(s3: S3Server) -> dict[str, str]:
 
 def _wait_until_ready(server: BenchServer) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=server.headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}", headers=server.headers, trust_env=False, timeout=60
+    ) as client:
         while time.monotonic() < deadline:
             try:
                 reply = client.get(f"{server.storage}/folders/root/contents")

@@ -85,7 +85,7 @@ def _wait_for_answer(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + ANSWER_SECONDS_MAX
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/ready", trust_env=False).status_code == httpx.codes.OK:
+            if httpx.get(f"http://127.0.0.1:{port}/ready", trust_env=False, timeout=60).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(POLL_SECONDS)

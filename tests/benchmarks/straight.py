@@ -61,6 +61,7 @@ async def _ask(question: Question, ca_pem: bytes) -> float:
         count += 1
 
     async def go_on() -> None:
+        await ask()
         while time.monotonic() < until:
             await ask()
 

@@ -21,6 +21,8 @@ from tests.servers.missing import ServerMissingError
 from tests.servers.packages import REASON_CHARACTERS_MAX, find_program
 from tests.servers.sandbox import SERVICES
 
+pytestmark = pytest.mark.timeout(600)  # a browser may have to be installed first
+
 PACKAGE = "@kloudless/authenticator@1.3.0"
 INSTALL_SECONDS_MAX = 100.0
 PAGE = """<!doctype html><title>An application</title><button id="connect">Connect</button>
@@ -50,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     npm = find_program("Node", "npm", package="npm")
     done = subprocess.run(
-        [npm, "pack", "--silent", PACKAGE],
+        [npm, "pack", "--silent", "--fetch-retries=5", PACKAGE],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -124,7 +124,7 @@ def image() -> Iterator[Image]:
         made = Image(root, final)
         for folder in ("build", "opt", "data", "tmp"):
             (root / folder).mkdir()
-        subprocess.run([find_python(), "-m", "venv", root / "tools"], check=True, timeout=CALL_SECONDS_MAX)
+        subprocess.run([find_python(), "-m", "venv", root / "tools"], check=True, timeout=BUILD_SECONDS_MAX)
         for name, rest in build.instructions:
             # Downloads are remembered here; in the image they would only take room.
             follow(made, name, rest, environment={**os.environ, **build.environment, "PIP_NO_CACHE_DIR": "0"})
@@ -173,9 +173,9 @@ def test_user_without_rights_serves_is_asked_and_stops_when_told(image: Image) -
     with image.running() as (process, url, variables):
         assert image.run(*health, **variables).returncode == 0
         assert image.run("kloudless", "health", "--ready", **variables).returncode == 0
-        assert httpx.get(f"{url}/docs", trust_env=False).status_code == 200
-        assert "<script" in httpx.get(f"{url}/docs", trust_env=False).text
-        assert httpx.get(f"{url}/docs/assets/swagger-ui-bundle.js", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}/docs", trust_env=False, timeout=60).status_code == 200
+        assert "<script" in httpx.get(f"{url}/docs", trust_env=False, timeout=60).text
+        assert httpx.get(f"{url}/docs/assets/swagger-ui-bundle.js", trust_env=False, timeout=60).status_code == 200
         owner = Path(f"/proc/{process.pid}").stat().st_uid
         assert owner != 0
         checkup = image.run("kloudless", "doctor", "--json", **variables)

@@ -71,12 +71,12 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6Detrics", "/v1/../metrics"])
 def test_metrics_are_not_asked_for_through_the_proxy(proxy: int, path: str) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         url = httpx.URL(f"http://127.0.0.1:{proxy}").copy_with(raw_path=path.encode())
         assert client.get(url).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/metrics"])
 def test_all_else_passes_the_proxy(proxy: int, path: str) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         assert client.get(f"http://127.0.0.1:{proxy}{path}").text == "reached"

@@ -14,7 +14,7 @@ from typing import Any
 METADATA = "X-Kloudless-Metadata"
 ANSWER_SECONDS_MAX = 120.0
 IDLE_SECONDS_MAX = 30.0  # less than a server keeps a connection that nobody uses
-SETTLE_SECONDS = 0.5  # within which a storage ends what nobody waits for any more
+SETTLE_SECONDS = 3.0  # within which a storage ends what nobody waits for any more
 TASK_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.3
 FILES_MAX = 12  # of one client

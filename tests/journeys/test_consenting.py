@@ -20,6 +20,8 @@ from tests.servers.missing import skipping_when_missing
 from tests.servers.sandbox import SERVICES, SHARED_SANDBOX, Judged, build_connectors
 from tests.servers.secrecy import mark
 
+pytestmark = pytest.mark.timeout(600)  # a browser may have to be installed first
+
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 USER = SAMPLE_USERS[2]  # of no team, so that the top folder is the user's own
 

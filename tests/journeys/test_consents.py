@@ -21,7 +21,7 @@ def connect(api: Api, caller_id: str, api_key: str, service: str) -> int:
         given = {"client_id": caller_id, "response_type": "code", "redirect_uri": REDIRECT_URI, "scope": service}
         reply = browser.get("/v1/oauth", params=given)
         page = browser.get(reply.headers["location"]).headers["location"]
-        with httpx.Client(trust_env=False) as provider:
+        with httpx.Client(trust_env=False, timeout=60) as provider:
             assert provider.get(page).status_code == 200
             back = provider.post(page, data={"user": "1", "decision": "allow"}).headers["location"]
         reply = browser.get(back)

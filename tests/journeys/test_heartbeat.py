@@ -29,7 +29,7 @@ BEATS_COUNT_MIN = 20
 SILENCE_SECONDS_MAX = 0.25
 """For 9 beats of 10; threads that work at the same time count, too. With listings in the event loop most fail."""
 
-STALL_SECONDS_MAX = 3.0
+STALL_SECONDS_MAX = 10.0
 """For every beat, whatever else the machine does: no beat waits until an upload is safe on the disk."""
 
 RUN_SECONDS_MAX = 100.0

@@ -11,6 +11,7 @@ from tests.journeys.tour import README, mask, read_steps, run_steps
 STEPS_COUNT_MIN = 10
 
 
+@pytest.mark.timeout(600)  # a browser may have to be installed first
 @pytest.mark.usefixtures("_curl")
 def test_tour_prints_what_readme_shows_when_it_is_pasted(tmp_path: Path) -> None:
     steps = read_steps(README.read_text())

@@ -45,7 +45,9 @@ def test_suite_runs_on_the_account_and_leaves_nothing_when_there_are_credentials
 
 def count_files(service: str, url: str, token: str) -> int:
     """How much lies at the top of the account, asked without a connector."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
+    ) as client:
         if service == "dropbox":
             return len(client.post("/2/files/list_folder", json={"path": ""}).json()["entries"])
         query = {"q": "'root' in parents and trashed = false"}

@@ -96,7 +96,7 @@ def test_every_page_that_is_named_is_there_when_the_simulators_run(printed: str)
         asked = {"client_id": told["client_id"], "response_type": "code", "redirect_uri": "http://localhost/"}
         for name in ("authorize_url", "token_url", "revoke_url"):
             method = "GET" if name == "authorize_url" else "POST"
-            reply = httpx.request(method, told[name], params=asked, trust_env=False)
+            reply = httpx.request(method, told[name], params=asked, trust_env=False, timeout=60)
             assert reply.status_code in {200, 400, 401}, (name, reply.text)
 
 

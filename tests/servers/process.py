@@ -21,7 +21,7 @@ from tests.servers.secrecy import check_written, mark_data
 
 ROOT = Path(__file__).parents[2]
 CLI, SERVE = "app.cli", "serve --demo"
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 100.0
 STOP_SECONDS_MAX = 30.0
 CALL_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05

@@ -20,7 +20,8 @@ The provider's own function decides first; what it leaves open, this table decid
     507                  quota_exceeded
     other 5xx            unavailable          may have been applied
     other 3xx 4xx        unexpected
-    400 403 409          unavailable          if what the provider's function reads broke off before it said why
+    400 403 409          unavailable          if the reason that the provider's function reads broke off; once nobody
+                                              tries again as above
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ def classify(
         if classify_reply and not is_explained and not is_whole and status in _VAGUE_STATUSES:
             text = f"the provider refused this (status {status}), and the answer that says why broke off"
             error = ConnectorError(ErrorKind.UNAVAILABLE, text)
+            error.final_kind = KIND_BY_STATUS.get(status, ErrorKind.UNEXPECTED)
         raise _complete(error or _classify_status(reply), reply, clock.now())
 
     return send_classified

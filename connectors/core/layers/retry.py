@@ -93,11 +93,16 @@ def retry(
                 is_doubtful = is_doubtful or (error.maybe_applied and intent.repeat is not Repeat.SAFE)
                 if wait_seconds is None or is_too_late or not budget.allows_repeat:
                     error.maybe_applied = is_doubtful  # a refusal now does not undo an earlier attempt
+                    if error.final_kind is not None:
+                        raise error.restated(error.final_kind) from error
                     error.is_persistent = error.is_persistent or error.is_temporary
                     raise
                 await clock.sleep(wait_seconds)
                 if is_doubtful and IS_DONE in request.extensions:
                     await _refuse_done(error, request.extensions[IS_DONE])
+                    if clock.monotonic() - started_at > policy.total_seconds_max:
+                        error.maybe_applied = error.is_persistent = True
+                        raise
                 attempt += 1
             else:
                 budget.succeeded()

@@ -126,7 +126,7 @@ class TestCollection:
     def test_moving_elsewhere_is_refused(self, collection: tuple[Raw, WebDavServer]) -> None:
         raw, server = collection
         path = httpx.URL(server.url).path.rstrip("/")
-        for target in ("http://example.com/a", f"{server.url.rstrip('/')}/%2e%2e/a"):
+        for target in ("http://example.com/a", f"{server.url.rstrip('/')}/%2e%2e/a", f"{path}/\x01"):
             answer = raw.call(f"{path}/a", "MOVE", headers={"Destination": target})
             assert read_error(answer) == (403, "forbidden")
 

@@ -41,12 +41,13 @@ def test_document_comes_in_the_format_that_is_asked_for(
     assert reply.headers["accept-ranges"] == "none"
 
 
+@pytest.mark.parametrize("query", ["", "?export_format=html"])
 def test_export_comes_whole_or_not_at_all_when_a_part_is_wanted_or_it_is_known(
-    sharing: SharingDrive, document: dict[str, Any]
+    sharing: SharingDrive, document: dict[str, Any], query: str
 ) -> None:
-    url = f"{document['href']}/contents?export_format=html"
+    url = f"{document['href']}/contents{query}"
     whole = sharing.client.get(url, headers={"Range": "bytes=0-3"})
-    assert (whole.status_code, whole.content) == (200, b"what was said")
+    assert (whole.status_code, whole.content, whole.headers["accept-ranges"]) == (200, b"what was said", "none")
     assert sharing.client.get(url, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
     assert read_error(sharing.client.get(url, headers={"If-Match": '"other"'})) == (412, "precondition_failed")
 

@@ -56,12 +56,13 @@ def test_only_missing_parts_are_sent_when_it_failed_half_way(
 
 
 @pytest.mark.parametrize("operation", ["put_part", "finish_upload"])
+@pytest.mark.parametrize("kind", [ErrorKind.NOT_FOUND, ErrorKind.INVALID_PARTS])
 def test_all_parts_are_sent_anew_when_target_forgot_the_upload(
-    source: Account, target: Account, big: RawId, operation: str
+    source: Account, target: Account, big: RawId, operation: str, kind: ErrorKind
 ) -> None:
     def forget() -> None:
         target.vault.uploads.clear()
-        raise ConnectorError(ErrorKind.NOT_FOUND)
+        raise ConnectorError(kind)
 
     target.vault.before[operation] = [forget]
     read_json(source.copy(big, target), status=201)

@@ -40,7 +40,10 @@ def install_python_generator(folder: Path) -> None:
 def install_node_packages(folder: Path) -> None:
     """Puts there what its package.json names. ServerMissingError when that cannot be had."""
     npm = str(find_program("Node", "npm", package="npm"))
-    _need(run([npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], folder=folder), "openapi-typescript")
+    _need(
+        run([npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--fetch-retries=5"], folder=folder),
+        "openapi-typescript",
+    )
 
 
 def _need(done: subprocess.CompletedProcess[str], name: str) -> None:

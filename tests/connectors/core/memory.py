@@ -76,6 +76,7 @@ class MemoryConnector(Connector):
         self.faults: dict[str, list[BaseException]] = {}
         self.parts: dict[int, bytes] = {}
         self.previous: dict[int, Part | None] = {}  # what came with each part
+        self.finished: UploadSession | None = None  # the last one
         self.aborted_count = 0
         self.part_bytes = 4
         self.page_items = 2
@@ -224,6 +225,7 @@ class MemoryConnector(Connector):
 
     async def finish_upload(self, session: UploadSession, parts: list[Part]) -> File:
         def store() -> Resource:
+            self.finished = session
             data = b"".join(self.parts[part.number] for part in parts)
             return self._resource(self._store(Node("file", session.name, session.parent, data)))
 

@@ -205,13 +205,22 @@ async def test_status_alone_decides_when_the_error_body_breaks_off(fail: Fail, s
 
 
 @pytest.mark.parametrize("told", [None, ConnectorError(ErrorKind.UNEXPECTED, "half")])
-@pytest.mark.parametrize(("status", "kind"), [(400, "unavailable"), (403, "unavailable"), (404, "not_found")])
+@pytest.mark.parametrize(
+    ("status", "kind", "final_kind"),
+    [
+        (400, "unavailable", "unexpected"),
+        (403, "unavailable", "permission_denied"),
+        (409, "unavailable", "already_exists"),
+        (404, "not_found", None),
+    ],
+)
 async def test_refusal_is_worth_another_try_when_its_reason_breaks_off(
-    fail: Fail, told: ConnectorError | None, status: int, kind: str
+    fail: Fail, told: ConnectorError | None, status: int, kind: str, final_kind: str | None
 ) -> None:
     known = told if status != 404 else None
     error = await fail(httpx.Response(status, stream=Broken()), classify_reply=lambda _reply, _body: known)
-    assert (error.kind, error.maybe_applied, error.status) == (kind, False, status)
+    assert (error.kind, error.final_kind) == (kind, final_kind)
+    assert (error.maybe_applied, error.status) == (False, status)
 
 
 async def test_reason_counts_when_it_came_before_the_error_body_broke_off(fail: Fail) -> None:

@@ -197,6 +197,32 @@ async def test_doubt_is_told_when_nobody_can_look_whether_it_is_done(build: Buil
     assert (caught.value.kind, caught.value.maybe_applied, len(send.requests)) == (ErrorKind.UNAVAILABLE, True, 1)
 
 
+async def test_no_attempt_begins_late_when_looking_took_too_long(build: Build, clock: ManualClock) -> None:
+    policy = RetryPolicy()
+
+    async def is_done() -> bool:
+        clock.advance(policy.total_seconds_max)
+        return False
+
+    request = work(SET)
+    request.extensions[IS_DONE] = is_done
+    send = FakeSend(unavailable(maybe_applied=True), "answer")
+    with pytest.raises(ConnectorError) as caught:
+        await build(send, policy)(request)
+    error = caught.value
+    assert (error.kind, error.maybe_applied, error.is_persistent) == (ErrorKind.UNAVAILABLE, True, True)
+    assert len(send.requests) == 1
+
+
+async def test_error_is_of_its_final_kind_when_nobody_tries_again(build: Build) -> None:
+    broken_off = unavailable()
+    broken_off.final_kind = ErrorKind.PERMISSION_DENIED
+    assert await build(FakeSend(broken_off, "answer"))(work(CREATE)) == "answer"
+    with pytest.raises(ConnectorError) as caught:
+        await build(FakeSend(*[broken_off] * 4))(work(CREATE))
+    assert (caught.value.kind, caught.value.is_persistent) == (ErrorKind.PERMISSION_DENIED, False)
+
+
 async def test_passes_at_once_when_the_call_is_cancelled(build: Build, clock: ManualClock) -> None:
     send = FakeSend(asyncio.CancelledError(), "answer")
     with pytest.raises(asyncio.CancelledError):

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.core.bytesource import BytesSource
 from connectors.core.clock import ManualClock
 from connectors.core.connector import Connector
 from connectors.core.errors import ErrorKind
+from connectors.core.layers.retry import RetryPolicy
 from connectors.core.resources import File, Folder, OnConflict, PermissionChange, RawId, Ref, VersionId
 from connectors.core.stack import Runtime
+from connectors.dropbox import reading
 from connectors.dropbox.manifest import MANIFEST
+from connectors.dropbox.properties import REMEMBERED_SECONDS_MAX, TemplateMemory
 from simulators.core.faults import FaultKind
 from simulators.dropbox.scopes import DEFAULT_SCOPES
 from tests.connectors.behavior.space import refused
@@ -41,6 +46,20 @@ class TestCaseOfLetters:
         with refused(ErrorKind.UNAVAILABLE):
             await connector.update(file.ref, name="NAME")
         assert await names(connector) == ["name"]
+
+    async def test_old_name_is_back_when_nobody_knows_of_the_first_step(
+        self, connector: Connector, fail: Fail, meddle: Meddle
+    ) -> None:
+        folder = await connector.create_folder(ROOT, "folder")
+        fail(FaultKind.LOST_ANSWER, "move_v2", skip=1, times=RetryPolicy().attempts_max)
+
+        async def end() -> None:
+            fail(FaultKind.UNAVAILABLE, "get_metadata", times=RetryPolicy().attempts_max)
+
+        meddle(end)
+        with refused(ErrorKind.UNAVAILABLE):
+            await connector.update(folder.ref, name="FOLDER")
+        assert await names(connector) == ["folder"]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +101,19 @@ class TestCopy:
                 await connector.copy(folder.ref, parent=ROOT)
             assert caught.value.maybe_applied
         assert await names(connector) == ["a", "a (1)"]
+
+    async def test_folder_is_in_doubt_when_it_is_too_large_to_be_compared(
+        self, connector: Connector, fail: Fail, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = await connector.create_folder(ROOT, "a")
+        for name in ("b", "c"):
+            await connector.create_folder(folder.raw_id, name)
+        monkeypatch.setattr(reading, "WHOLE_LIMIT", 1)
+        monkeypatch.setattr(reading, "TREE_COUNT_MAX", 0)
+        fail(FaultKind.LOST_ANSWER, "copy_v2")
+        with refused(ErrorKind.UNAVAILABLE) as caught:
+            await connector.copy(folder.ref, parent=ROOT)
+        assert caught.value.maybe_applied
 
     async def test_others_file_is_not_taken_for_the_copy_when_it_comes_before_the_repeat(
         self, connector: Connector, fail: Fail, meddle: Meddle
@@ -211,6 +243,32 @@ class TestProperties:
         for templates in (place.state.templates, dict(reversed(place.state.templates.items()))):
             place.state.templates = templates
             assert await open_account(place, CLEO, runtime).list_properties(file.raw_id) == written
+
+    async def test_nothing_is_lost_when_two_servers_made_a_template_at_the_same_time(
+        self, place: Place, connector: Connector, runtime: Runtime
+    ) -> None:
+        file, both = await put(connector, "a"), await put(connector, "b")
+        await connector.update_properties(file.raw_id, {"key": "value"})
+        await connector.update_properties(both.raw_id, {"key": "old", "mine": "1"})
+        (template,) = place.state.templates.values()
+        first = replace(template, template_id="ptid:/first")
+        place.state.templates = {first.template_id: first, **place.state.templates}
+        other = open_account(place, CLEO, runtime)
+        for each in (file, both):
+            await other.update_properties(each.raw_id, {"key": "new"})
+        for reader in (other, open_account(place, CLEO, runtime)):
+            assert [each.value for each in await reader.list_properties(file.raw_id)] == ["new"]
+            assert [each.value for each in await reader.list_properties(both.raw_id)] == ["new", "1"]
+        await other.update_properties(both.raw_id, {}, is_replacing=True)
+        assert await open_account(place, CLEO, runtime).list_properties(both.raw_id) == []
+
+    def test_templates_are_looked_for_again_when_another_server_may_have_made_one(self) -> None:
+        clock = ManualClock()
+        memory = TemplateMemory(clock.monotonic)
+        memory.learn("account", ["ptid:a"])
+        assert memory.find("account") == ["ptid:a"]
+        clock.advance(REMEMBERED_SECONDS_MAX)
+        assert not memory.find("account")
 
     async def test_invalid_name_and_nothing_changes_when_letters_need_too_many_bytes(
         self, connector: Connector

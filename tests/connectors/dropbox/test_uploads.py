@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from connectors.core.bytesource import BytesSource, StreamSource
 from connectors.core.clock import ManualClock
@@ -144,6 +145,28 @@ async def test_file_is_there_when_only_the_answer_was_lost_and_the_session_is_go
     meddle(forget)
     file = await connector.finish_upload(session, [part])
     assert await read(connector, file.raw_id) == b"bytes"
+
+
+@pytest.mark.parametrize("policy", list(OnConflict))
+@pytest.mark.parametrize("data", [b"", b"bytes", BLOCK * 2], ids=["empty", "short", "blocks"])
+async def test_file_is_there_once_when_it_is_finished_again_because_nobody_heard_of_it(
+    connector: Connector, fail: Fail, policy: OnConflict, data: bytes
+) -> None:
+    await put(connector, b"old", name="a" if policy is not OnConflict.FAIL else "b")
+    session = await start(connector, policy)
+    part = await connector.put_part(session, 1, BytesSource(data))
+    file = await connector.finish_upload(session, [part])
+    before = await names(connector)
+    again = await connector.finish_upload(structs.replace(session, was_finishing=True), [part])
+    assert (again.raw_id, await names(connector)) == (file.raw_id, before)
+
+
+async def test_file_is_stored_when_an_earlier_finish_did_nothing(connector: Connector) -> None:
+    others = await put(connector, b"others")
+    session = structs.replace(await start(connector, OnConflict.RENAME), was_finishing=True)
+    part = await connector.put_part(session, 1, BytesSource(b"bytes"))
+    file = await connector.finish_upload(session, [part])
+    assert (file.name, file.raw_id != others.raw_id) == ("a (1)", True)
 
 
 @pytest.mark.parametrize("policy", [OnConflict.FAIL, OnConflict.RENAME])

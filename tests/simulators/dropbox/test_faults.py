@@ -92,7 +92,7 @@ def test_tokens_end_and_rotate_when_rules_say_so(place: Place) -> None:
     assert place.world.grants.refresh_count == 2
     _plan(place, FaultKind.ROTATED_TOKEN, path="/oauth2/token")
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": SANDBOX_CLIENT.client_id}
-    with httpx.Client(base_url=place.url, trust_env=False) as client:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as client:
         rotated = client.post("/oauth2/token", data=form).json()["refresh_token"]
         assert client.post("/oauth2/token", data=form).json()["error"] == "invalid_grant"
         assert client.post("/oauth2/token", data={**form, "refresh_token": rotated}).status_code == 200
@@ -146,7 +146,7 @@ def test_a_kind_does_not_come_where_it_is_spared_and_as_many_requests_fail_there
 
 
 def test_whoever_runs_it_changes_it_through_its_own_pages(place: Place) -> None:
-    with httpx.Client(base_url=place.url, trust_env=False) as control:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as control:
         access_token = control.post("/simulator/tokens", json={"user": 2}).json()["access_token"]
         sdk = dropbox.Dropbox(access_token, session=place.build_session(), max_retries_on_error=0)
         control.post("/simulator/faults", json={"kind": "unavailable", "status": 500, "path": "/2/"})
@@ -179,7 +179,7 @@ def listener() -> Iterator[ScriptedServer]:
 
 def test_an_application_is_told_of_changes_with_its_signature(place: Place, listener: ScriptedServer) -> None:
     sdk = place.build_sdk(1)
-    with httpx.Client(base_url=place.url, trust_env=False) as control:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as control:
         refused = {"client_id": SANDBOX_CLIENT.client_id, "url": f"{place.url}/nowhere"}
         assert control.post("/simulator/webhook", json=refused).status_code == 400
         control.post("/simulator/webhook", json={**refused, "url": f"{listener.url}/hook"}).raise_for_status()

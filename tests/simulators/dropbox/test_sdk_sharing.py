@@ -247,7 +247,7 @@ def test_a_teams_token_acts_as_the_members_that_it_names(place: Place) -> None:
     kinds = {namespace.namespace_type._tag for namespace in team.team_namespaces_list().namespaces}
     assert kinds == {"team_folder", "team_member_folder"}
     alone = {"Authorization": f"Bearer {access_token}"}
-    reply = httpx.post(f"{place.url}/2/users/get_current_account", headers=alone, trust_env=False)
+    reply = httpx.post(f"{place.url}/2/users/get_current_account", headers=alone, trust_env=False, timeout=60)
     assert (reply.status_code, "Dropbox-API-Select-User" in reply.text) == (400, True)
 
 

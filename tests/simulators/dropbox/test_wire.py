@@ -68,7 +68,7 @@ def test_bytes_come_and_go_with_ascii_in_the_headers_only(client: httpx.Client) 
 
 
 def test_callers_without_a_good_token_are_told_what_is_wrong(place: Place) -> None:
-    with httpx.Client(base_url=place.url, trust_env=False) as client:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as client:
         route = "/2/users/get_current_account"
         assert client.post(route).status_code == 400
         assert client.post(route, headers={"Authorization": "Token x"}).status_code == 400
@@ -179,7 +179,7 @@ def test_a_shared_link_is_a_page_and_its_bytes(place: Place, client: httpx.Clien
     made = client.post("/2/sharing/create_shared_link_with_settings", json={"path": "/a.txt", "settings": settings})
     url = made.json()["url"]
     assert url.startswith(place.url)
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, timeout=60) as browser:
         assert browser.get(url).status_code == 403
         assert "a.txt" in browser.post(url, data={"password": "p"}).text
         direct = browser.post(url.replace("dl=0", "dl=1"), data={"password": "p"})

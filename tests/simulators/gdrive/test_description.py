@@ -28,7 +28,7 @@ def test_all_that_is_shown_of_a_file_is_described() -> None:
 
 def test_the_document_leads_back_here_when_it_is_asked_for(place: Place) -> None:
     for path in ("/discovery/v1/apis/drive/v3/rest", "/$discovery/rest?version=v3"):
-        shown = httpx.get(place.url + path, trust_env=False).json()
+        shown = httpx.get(place.url + path, trust_env=False, timeout=60).json()
         assert (shown["rootUrl"], shown["revision"]) == (f"{place.url}/", DOCUMENT["revision"])
 
 

@@ -127,7 +127,7 @@ def test_a_picture_has_a_thumbnail_when_one_can_be_drawn(place: Place, service: 
     assert shown[pictured]["imageMediaMetadata"] == {"width": 640, "height": 480}
     assert shown[document]["hasThumbnail"] is True
     link = shown[pictured]["thumbnailLink"]
-    assert httpx.get(link, trust_env=False).status_code == 401
+    assert httpx.get(link, trust_env=False, timeout=60).status_code == 401
     with place.client(1) as client:
         for address, side in ((link, 220), (link.replace("=s220", "=s64"), 64)):
             with Image.open(io.BytesIO(client.get(address).content)) as picture:

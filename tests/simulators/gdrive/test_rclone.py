@@ -131,7 +131,7 @@ def test_a_link_is_public_when_rclone_makes_one(rclone: Rclone, tree: Path) -> N
     rclone.run("copyto", tree / "a.txt", "gd:a.txt")
     link = urlsplit(rclone.run("link", "gd:a.txt").strip())
     trust = ssl.create_default_context(cafile=rclone.authority)
-    with httpx.Client(base_url=rclone.place.url, verify=trust, trust_env=False) as stranger:
+    with httpx.Client(base_url=rclone.place.url, verify=trust, trust_env=False, timeout=60) as stranger:
         assert "a.txt" in stranger.get(f"{link.path}?{link.query}").text
 
 

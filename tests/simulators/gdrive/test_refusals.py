@@ -98,7 +98,7 @@ def test_a_call_is_refused_with_its_reason_when_it_is_wrong(
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer made-up"}, {"Authorization": "Basic eDp5"}])
 def test_a_call_is_refused_when_nobody_is_signed_in(place: Place, headers: dict[str, str]) -> None:
-    answer = httpx.get(f"{place.url}/drive/v3/files", headers=headers, trust_env=False)
+    answer = httpx.get(f"{place.url}/drive/v3/files", headers=headers, trust_env=False, timeout=60)
     assert read_reason(answer) == (401, "authError")
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert answer.json()["error"]["status"] == "UNAUTHENTICATED"

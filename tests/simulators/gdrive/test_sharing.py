@@ -89,10 +89,10 @@ def test_a_permission_ends_when_its_time_is_over(place: Place, service: Any, gue
 def test_anyone_reads_by_the_link_when_a_file_is_public(place: Place, service: Any) -> None:
     file_id = place.store(1, "public.txt", b"public")
     link = service.files().get(fileId=file_id, fields="webContentLink,webViewLink").execute()
-    assert httpx.get(link["webContentLink"], trust_env=False).status_code == 401
+    assert httpx.get(link["webContentLink"], trust_env=False, timeout=60).status_code == 401
     permission = share(service, file_id, type="anyone", role="reader")
     assert permission["id"] == "anyoneWithLink"
-    assert httpx.get(link["webContentLink"], trust_env=False).content == b"public"
+    assert httpx.get(link["webContentLink"], trust_env=False, timeout=60).content == b"public"
     stranger = place.build_service(3)
     assert stranger.files().list().execute()["files"] == []
     stranger.files().get_media(fileId=file_id).execute()

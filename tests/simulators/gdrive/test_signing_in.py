@@ -116,11 +116,11 @@ def test_the_library_refreshes_by_itself_when_a_token_has_ended(place: Place, se
 
 def test_a_refresh_is_refused_when_the_user_took_the_consent_back(place: Place) -> None:
     credentials = place.build_credentials(1)
-    answered = httpx.post(f"{place.url}/revoke", data={"token": credentials.refresh_token}, trust_env=False)
+    answered = httpx.post(f"{place.url}/revoke", data={"token": credentials.refresh_token}, trust_env=False, timeout=60)
     assert answered.status_code == 200
     with pytest.raises(RefreshError, match="invalid_grant"):
         credentials.refresh(Request())  # type: ignore[no-untyped-call]  # the library leaves it without types
-    with httpx.Client(base_url=place.url, trust_env=False) as client:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as client:
         client.headers["Authorization"] = f"Bearer {credentials.token}"
         refusal = client.get("/drive/v3/files/root")
     assert (refusal.status_code, refusal.json()["error"]["errors"][0]["reason"]) == (401, "authError")

@@ -122,7 +122,7 @@ def test_a_session_is_gone_when_it_is_given_up_or_too_old(place: Place, client: 
 
 def test_a_session_needs_no_other_permission_when_its_address_is_known(place: Place, client: httpx.Client) -> None:
     session = begin(client, 5)
-    with httpx.Client(trust_env=False) as stranger:
+    with httpx.Client(trust_env=False, timeout=60) as stranger:
         assert put(stranger, session, "bytes 0-4/5", b"hello").status_code == 200
     ended = begin(client, 5)
     place.world.clock.advance(3601)
