@@ -15,7 +15,7 @@ from tests.servers.api import Caller
 
 METADATA = "X-Kloudless-Metadata"
 PAGES_MAX = 100
-WAIT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 45.0  # less than the server's own limits of time, which would end what hangs, too
 LOOK_SECONDS = 0.01
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -259,7 +260,7 @@ async def test_service_is_unavailable_when_there_is_no_server() -> None:
 
 
 async def test_service_is_unavailable_when_a_query_takes_too_long(postgres_url: str) -> None:
-    db = Database(f"{postgres_url}/postgres", seconds_max=0.3)
+    db = Database(f"{postgres_url}/postgres", seconds_max=2)
     with pytest.raises(ApiError) as caught:
         async with db.reading() as session:
             await session.execute(text("SELECT pg_sleep(30)"))
@@ -307,14 +308,15 @@ async def test_service_is_unavailable_when_all_connections_are_taken(tmp_path: P
 async def test_question_whether_all_is_well_ends_soon_and_is_shared_when_no_connection_is_free(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.db.CHECK_SECONDS_MAX", 0.2)
     db = Database(f"{postgres_url}/postgres", seconds_max=30)
     async with AsyncExitStack() as taken:
         for _ in range(READ_CONNECTIONS_MAX):
             session = await taken.enter_async_context(db.reading())
             await session.execute(text("SELECT 1"))
         tasks_before = len(asyncio.all_tasks())
-        answers = await asyncio.gather(*(db.check() for _ in range(20)), return_exceptions=True)
+        with monkeypatch.context() as context:
+            context.setattr("app.core.db.CHECK_SECONDS_MAX", 0.2)
+            answers = await asyncio.gather(*(db.check() for _ in range(20)), return_exceptions=True)
         assert [isinstance(answer, ApiError) and answer.code.status for answer in answers] == [503] * 20
         assert len(asyncio.all_tasks()) <= tasks_before + 2
     await db.check()
@@ -369,15 +371,18 @@ def test_requests_are_unavailable_while_the_server_is_away_and_work_again_by_the
 
 
 def test_writes_are_unavailable_while_the_file_is_locked_and_reads_go_on(tmp_path: Path) -> None:
-    with running_api(build_settings(tmp_path, database_seconds_max=0.3)) as api:
+    with running_api(build_settings(tmp_path)) as api:
         caller = api.create_caller()
-        with caller.client() as client:
-            url = f"{caller.account_url}/tokens"
-            with closing(sqlite3.connect(tmp_path / "data" / "kloudless.db", isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                answer = client.post(url)
-                assert (answer.status_code, answer.json()["error_code"]) == (503, "service_not_available")
-                assert int(answer.headers["retry-after"]) > 0
-                assert client.get("/v1/accounts").status_code == 200
-                other.execute("ROLLBACK")
-            assert client.post(url).status_code == 201
+    with (
+        running_api(build_settings(tmp_path, database_seconds_max=0.3)) as api,
+        replace(caller, api=api).client() as client,
+    ):
+        url = f"{caller.account_url}/tokens"
+        with closing(sqlite3.connect(tmp_path / "data" / "kloudless.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = client.post(url)
+            assert (answer.status_code, answer.json()["error_code"]) == (503, "service_not_available")
+            assert int(answer.headers["retry-after"]) > 0
+            assert client.get("/v1/accounts").status_code == 200
+            other.execute("ROLLBACK")
+        assert client.post(url).status_code == 201

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.core.ids import ID_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, IdCodec
 from connectors.core.frames import CURSOR_CHARACTERS_MAX
 from connectors.core.resources import Kind, RawId, Ref, VersionId
+from tests.fuzzing import fuzz
 from tests.servers.api import Api, Caller
 
 CODEC = IdCodec(bytes(range(64)))
@@ -19,6 +20,7 @@ KINDS: list[Kind] = ["file", "folder"]
 NAMES = st.text(st.characters(), min_size=1, max_size=300)
 
 
+@fuzz(100)
 @given(raw_id=NAMES, account_id=st.integers(0, 2**53 - 1), kind=st.sampled_from(KINDS))
 def test_id_names_what_it_was_made_for(raw_id: str, account_id: int, kind: Kind) -> None:
     ref = Ref(kind, RawId(raw_id))
@@ -31,6 +33,7 @@ def test_id_names_what_it_was_made_for(raw_id: str, account_id: int, kind: Kind)
     assert IdCodec(bytes(64)).decode(account_id, public_id) is None
 
 
+@fuzz(100)
 @given(
     raw_ids=st.lists(st.text(st.characters(), min_size=0, max_size=90), max_size=40),
     key=st.binary(min_size=64, max_size=64),
@@ -43,6 +46,7 @@ def test_ids_of_a_page_are_those_that_are_made_one_by_one(raw_ids: list[str], ke
     assert made == [codec.encode(account_id, ref) for ref in refs]
 
 
+@fuzz(100)
 @given(cursor=NAMES, scope=NAMES, account_id=st.integers(1, 2**53 - 1))
 def test_page_token_names_its_place_in_its_listing_only(cursor: str, scope: str, account_id: int) -> None:
     token = CODEC.encode_page(account_id, scope, cursor)
@@ -62,6 +66,7 @@ def test_page_token_may_be_longer_than_an_id() -> None:
     assert CODEC.decode(1, CODEC.encode(1, Ref("file", RawId("x" * 8000)))) is None
 
 
+@fuzz(100)
 @given(file=NAMES, version=NAMES, account_id=st.integers(1, 2**53 - 1))
 def test_version_id_names_a_version_of_its_file_only(file: str, version: str, account_id: int) -> None:
     public_id = CODEC.encode_version(account_id, RawId(file), VersionId(version))
@@ -72,6 +77,7 @@ def test_version_id_names_a_version_of_its_file_only(file: str, version: str, ac
     assert CODEC.decode(account_id, public_id) is None
 
 
+@fuzz(100)
 @given(text=st.text(max_size=100))
 def test_nothing_is_named_by_a_text_that_was_made_up(text: str) -> None:
     assert CODEC.decode(1, text) is None
@@ -79,6 +85,7 @@ def test_nothing_is_named_by_a_text_that_was_made_up(text: str) -> None:
     assert CODEC.decode_version(1, RawId("1"), text) is None
 
 
+@fuzz(100)
 @given(size_bytes=st.integers(1, 60), place=st.integers(0, 10**6), change=st.integers(1, 255))
 def test_nothing_is_named_by_an_id_with_a_changed_byte(size_bytes: int, place: int, change: int) -> None:
     data = bytearray(base64.urlsafe_b64decode(CODEC.encode(1, Ref("file", RawId("x" * size_bytes))) + "==="))

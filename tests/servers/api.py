@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,16 +192,14 @@ def running_api(settings: Settings, *, registry: Registry | None = None) -> Iter
 
 
 def wait_until_ready(api: Api, serving: Future[None]) -> None:
-    """Returns when the server answers; raises what stopped it instead."""
+    """Returns when the server is ready; raises what stopped it instead."""
     ends_at = time.monotonic() + START_SECONDS_MAX
     with api.client() as client:
         while True:
             if serving.done():
                 serving.result()
-            try:
-                assert client.get("/ready").status_code == 200
-            except httpx.ConnectError:
-                assert time.monotonic() < ends_at, "the server did not start"
-                time.sleep(POLL_SECONDS)
-            else:
-                return
+            with suppress(httpx.ConnectError):
+                if client.get("/ready").status_code == httpx.codes.OK:
+                    return
+            assert time.monotonic() < ends_at, "the server did not start"
+            time.sleep(POLL_SECONDS)

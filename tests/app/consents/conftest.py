@@ -19,6 +19,7 @@ from tests.app.connect.conftest import REDIRECT_URI, Browser
 from tests.app.consenting import CLIENT, SERVICE, build_service
 from tests.servers.api import Api, Caller, build_settings, running_api
 from tests.servers.dropbox import Place, running_place
+from tests.servers.loop import CALL_SECONDS_MAX
 from tests.servers.postgres import create_database
 from tests.servers.secrecy import mark
 
@@ -57,7 +58,7 @@ class Person:
 
     def answer(self, url: str, decision: str = "allow") -> str:
         """The address to which the provider sends people who have answered."""
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=CALL_SECONDS_MAX) as client:
             assert client.get(url).status_code == 200
             reply = client.post(url, data={"user": str(self.number), "decision": decision})
         assert reply.status_code == 302, reply.text

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select, update
+from starlette.types import Receive, Scope, Send
 
 from app.accounts.callers import load_row
 from app.accounts.credentials import open_credentials
 from app.accounts.renewing import AccountTokens
+from app.accounts.repository import AccountRepository
 from app.core.clock import now
 from app.models import Account
 from connectors.core.errors import ConnectorError, ErrorKind
@@ -23,7 +28,6 @@ from tests.app.consents.conftest import Person
 
 TOKEN_PATH = "oauth2/token$"
 LIMITED = Fault(kind=FaultKind.RATE_LIMITED, seconds=60)  # longer than any call waits
-SLOW = Fault(kind=FaultKind.SLOW, seconds=1)
 WAIT_SECONDS_MAX = 20.0
 
 
@@ -59,6 +63,19 @@ def wait_for_claim(person: Person, account: dict[str, object]) -> int:
             return epoch
         time.sleep(0.02)
     raise AssertionError("nobody claimed the account's tokens")
+
+
+def hold_tokens(person: Person, monkeypatch: pytest.MonkeyPatch) -> Event:
+    """From now on the provider answers nobody who asks for tokens until the event is set."""
+    app, may_answer = person.place.listening.app, Event()
+
+    async def wait_before(scope: Scope, receive: Receive, send: Send) -> None:
+        if re.search(TOKEN_PATH, scope.get("path", "")):
+            await asyncio.to_thread(may_answer.wait, WAIT_SECONDS_MAX)
+        await app(scope, receive, send)
+
+    monkeypatch.setattr(person.place.listening, "app", wait_before)
+    return may_answer
 
 
 def ask_aside(person: Person, account: dict[str, object], pool: ThreadPoolExecutor) -> Future[httpx.Response]:
@@ -156,11 +173,19 @@ def test_claim_is_taken_over_when_its_process_has_died(person: Person, account: 
 
 
 def test_failure_of_another_process_is_shared_when_it_gives_its_claim_back(
-    person: Person, account: dict[str, object]
+    person: Person, account: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person.grants.expire(str(account["token"]))
     change(person, account, renewal_epoch=7, renewal_ends_at=now() + timedelta(hours=1))
     before, api = person.grants.refresh_count, person.browser.caller.api
+    claim, has_seen = AccountRepository.claim_renewal, Event()
+
+    async def note(*arguments: Any, **given: Any) -> int | None:
+        epoch = await claim(*arguments, **given)
+        has_seen.set()
+        return epoch
+
+    monkeypatch.setattr(AccountRepository, "claim_renewal", note)
 
     async def renew() -> str:
         row = await load_row(api.state, int(str(account["id"])))
@@ -169,7 +194,7 @@ def test_failure_of_another_process_is_shared_when_it_gives_its_claim_back(
 
     with ThreadPoolExecutor(1) as pool:
         renewing = pool.submit(api.run, renew())
-        time.sleep(1)  # it has to see the claim before that ends
+        assert has_seen.wait(WAIT_SECONDS_MAX)
         change(person, account, renewal_ends_at=None)
         with pytest.raises(ConnectorError) as caught:
             renewing.result()
@@ -177,30 +202,36 @@ def test_failure_of_another_process_is_shared_when_it_gives_its_claim_back(
     assert person.grants.refresh_count == before
 
 
-def test_new_tokens_are_kept_when_the_claim_was_taken_over_meanwhile(person: Person) -> None:
+def test_new_tokens_are_kept_when_the_claim_was_taken_over_meanwhile(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     person.grants.rotates_refresh_tokens = True
     account = person.get_account()
     person.grants.expire(str(account["token"]))
-    person.fail(TOKEN_PATH, SLOW)
+    may_answer = hold_tokens(person, monkeypatch)
     with ThreadPoolExecutor(1) as pool:
         reply = ask_aside(person, account, pool)
         epoch = wait_for_claim(person, account)
         change(person, account, renewal_epoch=epoch + 1, grant_ended_at=now())  # the other one was refused
+        may_answer.set()
         assert reply.result().status_code == 200
     kept = person.look(account["id"])
     assert (kept["refresh_token"] != account["refresh_token"], kept["reconnect"]) == (True, False)
 
 
-def test_credentials_of_a_new_connection_stay_when_the_older_ones_are_renewed_meanwhile(person: Person) -> None:
+def test_credentials_of_a_new_connection_stay_when_the_older_ones_are_renewed_meanwhile(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = person.get_account()
     person.grants.expire(str(account["token"]))
-    person.fail(TOKEN_PATH, SLOW)
+    may_answer = hold_tokens(person, monkeypatch)
     token, refresh_token = person.place.issue(person.number)
     with ThreadPoolExecutor(1) as pool, person.browser.caller.client() as client:
         reply = ask_aside(person, account, pool)
         wait_for_claim(person, account)
         body = {"account": "again", "service": SERVICE, "token": token, "refresh_token": refresh_token}
         assert client.post("/v1/accounts", json=body).json()["id"] == account["id"]
+        may_answer.set()
         assert reply.result().status_code == 200
     kept = person.look(account["id"])
     assert (kept["token"], kept["refresh_token"]) == (token, refresh_token)

@@ -43,7 +43,7 @@ def test_account_is_refused_when_it_asks_too_much_and_others_go_on(tmp_path: Pat
         with caller.client() as client:
             answers = ask_until_refused(client, url)
             assert read_error(answers[-1]) == TOO_MANY
-            assert answers[-1].headers["retry-after"] == "100"
+            assert 90 <= int(answers[-1].headers["retry-after"]) <= 100
             with caller.client(caller.bearer_header) as own:
                 assert read_error(own.get(url)) == TOO_MANY
                 assert read_error(own.get("/v1/accounts/me")) == TOO_MANY
@@ -192,7 +192,7 @@ def test_address_is_refused_when_it_tries_too_many_wrong_keys(
         answers = [client.get(url, headers=come_from(address)) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [status] * 3 + [429] * 2
         assert read_error(answers[-1]) == TOO_MANY
-        assert answers[-1].headers["retry-after"] == "100"
+        assert 90 <= int(answers[-1].headers["retry-after"]) <= 100
         assert client.get(url, headers=come_from(address.replace("192.0.2", "198.51.100"))).status_code == status
 
 

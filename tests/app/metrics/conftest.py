@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.app.drive import Drive
 from tests.servers.api import Api, Caller, build_settings, running_api
+from tests.servers.loop import CALL_SECONDS_MAX
 from tests.servers.ports import find_free_port
 
 TOKEN = "an-operators-own-token"
@@ -63,7 +64,7 @@ def drive(caller: Caller) -> Iterator[Drive]:
 def port(api: Api) -> Iterator[httpx.Client]:
     """Asks at the metrics' own port."""
     address = f"http://127.0.0.1:{api.settings.metrics_port}"
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=address, trust_env=False, timeout=CALL_SECONDS_MAX) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.storage.archives import Archive
 from connectors.core.errors import ConnectorError, ErrorKind
-from tests.app.drive import Drive, read_error
+from tests.app.drive import Drive, read_error, wait_until
 from tests.connectors.core.memory import ROOT, MemoryConnector
 
 BIG = os.urandom(3_000_000)
@@ -180,7 +180,6 @@ def test_client_that_leaves_stops_the_packing(tree: Drive) -> None:
         assert next(reply.iter_raw())
 
     async def count_tasks() -> int:
-        await asyncio.sleep(0.2)
         return sum("stream_response" in repr(task) for task in asyncio.all_tasks())
 
-    assert tree.caller.api.run(count_tasks()) == 0
+    wait_until(lambda: tree.caller.api.run(count_tasks()) == 0)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from app.models import Task
 from tests.app.drive import Drive, read_json, wait_until
-from tests.app.tasks.serving import Bench
+from tests.app.tasks.serving import LEASE_SECONDS, Bench
 from tests.servers.api import Api, Caller, build_settings, running_api
 from tests.servers.postgres import create_database
 
@@ -55,8 +55,8 @@ class Tasks:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def idle_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that runs no tasks itself, with short leases, and that waits for them only a moment."""
-    given: dict[str, Any] = {"tasks_parallel_max": 0, "task_lease_seconds": 1.0, "task_wait_seconds_max": 0.2}
+    """A server that runs no tasks itself and that waits for them only a moment."""
+    given: dict[str, Any] = {"tasks_parallel_max": 0, "task_lease_seconds": LEASE_SECONDS, "task_wait_seconds_max": 0.2}
     if request.param == "postgresql":
         given["database_url"] = create_database(request.getfixturevalue("postgres_url"), f"t{secrets.token_hex(6)}")
     with running_api(build_settings(tmp_path_factory.mktemp("api"), **given)) as running:

@@ -19,6 +19,7 @@ from connectors.core.frames import (
     write_cursor,
 )
 from connectors.core.resources import RawId
+from tests.fuzzing import fuzz
 
 SCOPE = build_scope("list", "top")
 TEXTS = st.text(st.characters(), max_size=40)  # also halves of surrogate pairs
@@ -46,6 +47,7 @@ def refused(cursor: str) -> ErrorKind:
     return caught.value.kind
 
 
+@fuzz(100)
 @given(frames=FRAMES)
 def test_place_is_the_same_when_its_cursor_is_read(frames: list[Frame]) -> None:
     cursor = write_cursor(SCOPE, frames)
@@ -53,6 +55,7 @@ def test_place_is_the_same_when_its_cursor_is_read(frames: list[Frame]) -> None:
     assert count_characters(frames) == len(cursor)
 
 
+@fuzz(100)
 @given(parts=st.lists(TEXTS, max_size=3), others=st.lists(TEXTS, max_size=3))
 def test_scopes_are_equal_only_when_all_parts_are(parts: list[str], others: list[str]) -> None:
     assert (build_scope(*parts) == build_scope(*others)) == (parts == others)
@@ -62,11 +65,13 @@ def test_cursor_is_invalid_when_it_is_of_another_scope() -> None:
     assert refused(write_cursor(build_scope("list", "other"), [Frame(RawId("a"))])) is ErrorKind.CURSOR_INVALID
 
 
+@fuzz(100)
 @given(text=st.text(max_size=200))
 def test_cursor_is_invalid_when_it_was_made_up(text: str) -> None:
     assert refused(text) is ErrorKind.CURSOR_INVALID
 
 
+@fuzz(100)
 @given(place=st.integers(0, 10**6), change=st.integers(1, 255))
 def test_cursor_names_a_place_or_is_invalid_when_a_byte_is_changed(place: int, change: int) -> None:
     cursor = write_cursor(SCOPE, [Frame(RawId("a"), "1", is_read=True, pending=[RawId("b"), RawId("c")])])

@@ -14,15 +14,18 @@ from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.resources import OnConflict, RawId, Ref
 from connectors.local.names import NAME_BYTES_MAX, number_name, read_raw_id, split_path, write_raw_id
 from tests.connectors.behavior.space import refused
+from tests.fuzzing import fuzz
 
 names = st.binary(min_size=1, max_size=20).filter(lambda name: split_path(b"/" + name) == (name,))
 
 
+@fuzz(100)
 @given(st.lists(names, max_size=5).map(tuple))
 def test_path_is_the_same_when_written_and_read(parts: tuple[bytes, ...]) -> None:
     assert read_raw_id(write_raw_id(parts)) == parts
 
 
+@fuzz(100)
 @given(st.text(max_size=30))
 def test_raw_id_is_refused_or_the_only_one_when_text_is_arbitrary(text: str) -> None:
     for raw_id in (text, f"/{text}", f"bytes:/{text}"):
@@ -60,6 +63,7 @@ def test_not_found_when_raw_id_is_not_as_written(raw_id: str) -> None:
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
+@fuzz(100)
 @given(name=st.text(min_size=1, max_size=255), number=st.integers(1, 1000))
 def test_numbered_name_is_another_and_fits_when_name_is_arbitrary(name: str, number: int, is_folder: bool) -> None:
     encoded = name.encode("utf-8", "ignore")[:NAME_BYTES_MAX].decode("utf-8", "ignore").encode() or b"x"
