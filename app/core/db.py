@@ -225,7 +225,7 @@ class Database:
         """
         if self._checking is None or self._checking.done():
             self._checking = asyncio.create_task(self._ask())
-            self._checking.add_done_callback(_note_seen)
+            self._checking.add_done_callback(note_seen)
         checking = self._checking
         await asyncio.wait({checking}, timeout=CHECK_SECONDS_MAX)
         if not checking.done():
@@ -269,8 +269,8 @@ def _build_away_error() -> ApiError:
     )
 
 
-def _note_seen(question: asyncio.Task[None]) -> None:
-    """Its failure is nobody's surprise, also when all who asked have left."""
+def note_seen(question: asyncio.Future[Any]) -> None:
+    """For a question's end: its failure is nobody's surprise, also when all who asked have left."""
     if not question.cancelled():
         question.exception()
 

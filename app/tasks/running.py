@@ -16,7 +16,7 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from app.core.clock import now
-from app.core.db import WriteSession
+from app.core.db import WriteSession, note_seen
 from app.core.errors import ApiError
 from app.core.state import State
 from app.models import Task
@@ -210,6 +210,7 @@ class TaskRun:
         stops_at, values = self._stops_at, self.progress.values()
         seconds_max = max(0.0, stops_at - self._monotonic()) + self._lease_seconds * ASKED_AT_PART
         asking = asyncio.ensure_future(self._ask(values))
+        asking.add_done_callback(note_seen)
         try:
             # Not cancelled when it takes too long: what is begun at the database is finished there.
             await asyncio.wait({asking}, timeout=seconds_max)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+import gc
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -160,6 +162,43 @@ def test_work_stops_before_its_lease_ends_when_the_database_is_away(bench: Bench
     bench.api.run(serve())
     assert len(stopped) == 1
     assert bench.load(task_id).state == "started"
+
+
+def test_nothing_is_left_to_complain_of_when_the_database_fails_after_the_lease_is_lost(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.create()
+    settings = bench.state.settings.model_copy(update={"task_lease_seconds": 0.2})
+    has_failed = asyncio.Event()
+
+    class Stuck:
+        """A database that answers nobody, and fails when it is given up."""
+
+        @asynccontextmanager
+        async def writing(self) -> AsyncIterator[WriteSession]:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                has_failed.set()
+                raise ApiError(ErrorCode.SERVICE_NOT_AVAILABLE) from None
+            yield cast("WriteSession", None)
+
+    async def work(_run: TaskRun) -> None:
+        await asyncio.sleep(60)
+
+    async def serve() -> None:
+        run = await bench.claim()
+        assert run is not None
+        run = TaskRun(
+            replace(bench.state, settings=settings, db=cast("Database", Stuck())), run.task, claimed_at=time.monotonic()
+        )
+        await Claim(run, Script(work).build, jitter=lambda: 1.0).serve()
+        await has_failed.wait()
+        await asyncio.sleep(STEP_SECONDS)
+        gc.collect()
+
+    bench.api.run(serve())
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_task_is_given_back_at_once_when_its_claim_is_cancelled(bench: Bench) -> None:
