@@ -103,7 +103,7 @@ def follow_demo(settings: Settings) -> Settings:
         demo = _read(settings.demo_file)
         return settings if demo is None else _lead(allow_this_machine(settings), demo.connectors)
     except OSError:
-        return settings
+        pass  # no demo was ever here
     return settings
 
 

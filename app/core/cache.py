@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
+from connectors.core.cleanup import note_seen
+
 ENTRIES_MAX = 50_000
 
 ValueT = TypeVar("ValueT")
@@ -64,8 +66,7 @@ class RowCache:
     def _forget_read(self, name: str, read: _Read) -> None:
         if self._reads.get(name) is read:
             del self._reads[name]
-        if not read.task.cancelled():
-            read.task.exception()  # whoever still waits is told
+        note_seen(read.task)
 
     async def _load(
         self, name: str, load: Callable[[], Coroutine[Any, Any, ValueT | None]], generation: int

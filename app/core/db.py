@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.core.errors import ApiError, ErrorCode
 from app.core.lookups import FileLookUps, Query, Values
+from connectors.core.cleanup import note_seen
 
 NOTIFY_CHANNEL = "kloudless_changes"
 READ_CONNECTIONS_MAX = 10
@@ -70,8 +71,7 @@ async def _finish(call: Coroutine[Any, Any, ResultT]) -> ResultT:
         while not running.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
+        note_seen(running)
         raise
 
 
@@ -267,12 +267,6 @@ def _build_away_error() -> ApiError:
         "The database cannot be reached right now; try again shortly.",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
-
-
-def note_seen(question: asyncio.Future[Any]) -> None:
-    """For a question's end: its failure is nobody's surprise, also when all who asked have left."""
-    if not question.cancelled():
-        question.exception()
 
 
 def _create_sqlite_engine(url: str, *, is_reader: bool, seconds_max: float) -> AsyncEngine:

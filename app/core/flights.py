@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Generic, TypeVar
 
+from connectors.core.cleanup import note_seen
 from connectors.core.errors import ConnectorError
 
 ResultT = TypeVar("ResultT")
@@ -38,5 +39,4 @@ class Flights(Generic[ResultT]):
 
     def _forget(self, name: str, task: asyncio.Task[ResultT]) -> None:
         del self._running[name]
-        if not task.cancelled():
-            task.exception()  # seen, even when every caller has left
+        note_seen(task)

@@ -16,12 +16,13 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from app.core.clock import now
-from app.core.db import WriteSession, note_seen
+from app.core.db import WriteSession
 from app.core.errors import ApiError
 from app.core.state import State
 from app.models import Task
 from app.tasks.repository import TaskRepository
 from app.tasks.service import CHANGED, purpose, signal_name
+from connectors.core.cleanup import note_seen
 from connectors.core.resources import Ref
 
 RENEWED_AT_PART = 1 / 3

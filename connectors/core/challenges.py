@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from connectors.core.cleanup import note_seen
 from connectors.core.errors import ConnectorError, ErrorKind
 from connectors.core.layers.classify import ClassifyReply
 
@@ -145,7 +146,7 @@ class _Question:
 
     def __init__(self, ask: Coroutine[Any, Any, None]) -> None:
         self._asking = asyncio.create_task(ask)
-        self._asking.add_done_callback(_take_notice)
+        self._asking.add_done_callback(note_seen)
         self._waiting_count = 0
         self._is_given_up = False
 
@@ -237,12 +238,6 @@ class ChallengeTokens:
         offered = ", ".join(sorted({challenge.scheme for challenge in read_challenges(values)})) or "nothing"
         text = f"the server offers {offered} to sign in; only digest and basic are supported"
         raise ConnectorError(ErrorKind.UNSUPPORTED, text)
-
-
-def _take_notice(task: asyncio.Task[None]) -> None:
-    """Its failure is seen, even when whoever waited for it has just left."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _rank(challenge: Challenge) -> int | None:

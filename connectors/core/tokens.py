@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from connectors.core.cleanup import note_seen
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ConnectorError, ErrorKind
 
@@ -90,5 +91,4 @@ class SingleFlightTokens:
 
     def _ended(self, task: asyncio.Task[Token]) -> None:
         self._running = None
-        if not task.cancelled():
-            task.exception()  # seen, even when every caller has left
+        note_seen(task)

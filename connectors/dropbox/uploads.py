@@ -109,8 +109,10 @@ class Uploader:
         folder_path = await self.reader.get_folder_path(session.parent)
         for name in list_names(session.name, session.on_conflict, is_folder=False):
             there = await self.reader.find(f"{folder_path}/{name}")
-            if there is None or there.content_hash == content_hash:
-                return None if there is None else await self._describe(there, {folder_path.lower(): session.parent})
+            if there is None:
+                return None
+            if there.content_hash == content_hash:
+                return await self._describe(there, {folder_path.lower(): session.parent})
         return None
 
     async def _store(self, target: _Target, session: UploadSession, source: ByteSource) -> File:

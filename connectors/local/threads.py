@@ -9,6 +9,8 @@ from functools import partial
 from threading import Event
 from typing import ParamSpec, TypeVar
 
+from connectors.core.cleanup import note_seen
+
 QUICK_THREADS_MAX = 24
 LONG_THREADS_MAX = 8
 
@@ -99,5 +101,4 @@ async def _outlast(waiter: asyncio.Future[T]) -> None:
             await asyncio.wait([waiter])
         except asyncio.CancelledError:
             continue
-    if not waiter.cancelled():
-        waiter.exception()
+    note_seen(waiter)
